@@ -1,6 +1,14 @@
 /** Behaviour to bytes, purely: what is written, in which pieces, and how it ends. Sending it is the server's matter. */
 import type { Behaviour } from './behaviour.js';
-import { chunkObject, completionObject, type Envelope, errorObject, type ToolCall, usageChunkObject, usageObject } from './openai-wire.js';
+import {
+  chunkObject,
+  completionObject,
+  type Envelope,
+  errorObject,
+  type ToolCall,
+  usageChunkObject,
+  usageObject,
+} from './openai-wire.js';
 
 /** Bytes that belong together; pieces go out as HTTP chunks of their own, which is how the reader sees them. */
 export interface Write {
@@ -20,7 +28,7 @@ export interface Answer {
 
 interface Frame {
   text: string;
-  kind: 'role' | 'delta' | 'end' | 'usage';
+  kind: 'delta' | 'usage' | 'other';
 }
 
 const TEXT = 'word ';
@@ -36,8 +44,7 @@ const finishReasonOf = (behaviour: Behaviour) =>
 
 export function usageOf(behaviour: Behaviour, callIndex: number): Record<string, unknown> {
   const { dialect = 'openai', usage, usageExtra } = behaviour;
-  const completionTokens = textsOf(behaviour).length + (behaviour.reasoning?.length ?? 0);
-  const figures = { promptTokens: 8 + (callIndex % 5), completionTokens, ...usage };
+  const figures = { promptTokens: 8 + (callIndex % 5), completionTokens: deltasOf(behaviour).length, ...usage };
   return { ...usageObject(figures, dialect), ...usageExtra };
 }
 
@@ -59,22 +66,23 @@ function deltasOf(behaviour: Behaviour): Record<string, unknown>[] {
 /** Every event in order, up to the one after which a fault stops the stream. */
 function framesOf(behaviour: Behaviour, envelope: Envelope, usage: Record<string, unknown>): Frame[] {
   const data = (kind: Frame['kind'], value: object): Frame => ({ kind, text: `data: ${JSON.stringify(value)}\n\n` });
-  const frames = [data('role', chunkObject(envelope, { role: 'assistant', content: '', refusal: null }))];
+  const frames = [data('other', chunkObject(envelope, { role: 'assistant', content: '', refusal: null }))];
   const deltas = deltasOf(behaviour);
   const { errorAfter, malformedAfter } = behaviour;
   const stopAfter = Math.min(behaviour.cutAfter ?? Infinity, behaviour.silentAfter ?? Infinity);
   for (let sent = 0; sent <= deltas.length; sent++) {
-    if (sent === errorAfter) return [...frames, data('end', errorObject(500))];
+    if (sent === errorAfter) return [...frames, data('other', errorObject(500))];
     if (sent === stopAfter) return frames;
-    if (sent === malformedAfter) frames.push({ kind: 'role', text: `data: {"id":"${envelope.id}","choices":[{"delta":{"cont\n\n` });
+    if (sent === malformedAfter)
+      frames.push({ kind: 'other', text: `data: {"id":"${envelope.id}","choices":[{"delta":{"cont\n\n` });
     const delta = deltas[sent];
     if (delta !== undefined) frames.push(data('delta', chunkObject(envelope, delta)));
   }
-  frames.push(data('end', chunkObject(envelope, {}, finishReasonOf(behaviour))));
+  frames.push(data('other', chunkObject(envelope, {}, finishReasonOf(behaviour))));
   const reports = envelope.includeUsage ? (behaviour.usageReports ?? 1) : 0;
   for (let report = 0; report < reports; report++) frames.push(data('usage', usageChunkObject(envelope, usage)));
-  if (behaviour.omitDone !== true) frames.push({ kind: 'end', text: 'data: [DONE]\n\n' });
-  if (behaviour.afterDone !== undefined) frames.push({ kind: 'end', text: behaviour.afterDone });
+  if (behaviour.omitDone !== true) frames.push({ kind: 'other', text: 'data: [DONE]\n\n' });
+  if (behaviour.afterDone !== undefined) frames.push({ kind: 'other', text: behaviour.afterDone });
   return frames;
 }
 
@@ -99,7 +107,11 @@ export function streamAnswer(behaviour: Behaviour, envelope: Envelope, usage: Re
 }
 
 /** One JSON document, in two writes where the behaviour stops or waits in the middle of it. */
-export function jsonAnswer(behaviour: Behaviour, envelope: Envelope, usage: Record<string, unknown>): Answer & { length: number } {
+export function jsonAnswer(
+  behaviour: Behaviour,
+  envelope: Envelope,
+  usage: Record<string, unknown>,
+): Answer & { length: number } {
   const content = textsOf(behaviour).join('');
   const message = {
     content: content === '' && behaviour.toolCalls !== undefined ? null : 'x'.repeat(behaviour.hugeEventBytes ?? 0) + content,
@@ -135,5 +147,8 @@ function cut(bytes: Buffer, { bytesPerWrite, splitAt }: Behaviour): Buffer[] {
       ? (splitAt ?? [])
       : Array.from({ length: Math.ceil(bytes.length / bytesPerWrite) }, (_, index) => index * bytesPerWrite);
   const edges = [0, ...offsets, bytes.length].filter((edge) => edge <= bytes.length).sort((a, b) => a - b);
-  return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge)).filter((piece) => piece.length > 0);
+  return edges
+    .slice(1)
+    .map((edge, index) => bytes.subarray(edges[index], edge))
+    .filter((piece) => piece.length > 0);
 }

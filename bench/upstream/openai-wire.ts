@@ -104,7 +104,11 @@ const ERRORS: Record<number, { message: string; type: string; code: string | nul
   401: { message: 'Incorrect API key provided: sk-up****eam.', type: 'invalid_request_error', code: 'invalid_api_key' },
   402: { message: 'Insufficient Balance', type: 'unknown_error', code: 'invalid_request_error' },
   403: { message: 'Country, region, or territory not supported', type: 'request_forbidden', code: 'unsupported_country' },
-  404: { message: 'The model does not exist or you do not have access to it.', type: 'invalid_request_error', code: 'model_not_found' },
+  404: {
+    message: 'The model does not exist or you do not have access to it.',
+    type: 'invalid_request_error',
+    code: 'model_not_found',
+  },
   429: { message: 'Rate limit reached for requests per minute.', type: 'requests', code: 'rate_limit_exceeded' },
   500: { message: 'The server had an error while processing your request.', type: 'server_error', code: null },
   503: { message: 'The engine is currently overloaded, please try again later.', type: 'service_unavailable', code: null },

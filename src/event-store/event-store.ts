@@ -1,10 +1,11 @@
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type AllStreamResolvedEvent,
   type AllStreamSubscription,
   type AppendExpectedRevision,
   ErrorType,
-  EventStoreDBClient,
   type EventData,
+  EventStoreDBClient,
   type RecordedEvent,
   START,
   streamNameFilter,
@@ -43,6 +44,7 @@ export interface AppendCounters {
 
 /** The client ends its calls after this long on the server only; the same bound is enforced here with our own timer. */
 const CALL_TIMEOUT_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 500;
 
 /**
  * The one door to EventStoreDB. It turns the client's errors into what a writer must know: it did not happen
@@ -53,7 +55,10 @@ export class EventStore {
   readonly counters: AppendCounters = { appends: 0, events: 0 };
   private readonly client: EventStoreDBClient;
 
-  constructor(connectionString: string, private readonly timeoutMs = CALL_TIMEOUT_MS) {
+  constructor(
+    connectionString: string,
+    private readonly timeoutMs = CALL_TIMEOUT_MS,
+  ) {
     this.client = EventStoreDBClient.connectionString(connectionString);
   }
 
@@ -72,6 +77,16 @@ export class EventStore {
       return { revision: result.nextExpectedRevision, position: result.position?.commit ?? -1n };
     } catch (error) {
       throw classifyAppendError(stream, error);
+    }
+  }
+
+  /** Whether the store answers a read now. */
+  async isReachable(): Promise<boolean> {
+    try {
+      for await (const _ of this.read('health')) break;
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -123,8 +138,9 @@ export class EventStore {
     yield* batches(subscription, progress, options);
   }
 
+  /** Cancels what is open. The client waits for streams that it has cancelled and that never say so: bounded here. */
   async close(): Promise<void> {
-    await this.client.dispose();
+    await Promise.race([this.client.dispose(), delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
   }
 
   /** The client's own deadline does not fire while the server is frozen (measured); this one does. */
@@ -182,6 +198,8 @@ async function* batches(
         await new Promise<void>((resolve) => {
           progress.wake = resolve;
         });
+        // The client hands over one event at a time; after this turn of the loop a whole frame of them is there.
+        await nextTurn();
       }
     }
   } finally {

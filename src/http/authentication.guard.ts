@@ -21,7 +21,8 @@ export async function authenticateRequest(authenticator: Authenticator, request:
   const key = presentedKey(request);
   const principal = key === undefined ? undefined : await authenticator.authenticate(key);
   if (!principal) {
-    const message = key === undefined ? 'Missing API key: send it as "Authorization: Bearer <key>" or "X-API-Key: <key>"' : 'Invalid API key';
+    const message =
+      key === undefined ? 'Missing API key: send it as "Authorization: Bearer <key>" or "X-API-Key: <key>"' : 'Invalid API key';
     throw new ApiError(401, 'invalid_api_key', message, AUTHENTICATION_FAILED);
   }
   request.principal = principal;

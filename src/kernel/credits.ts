@@ -43,7 +43,8 @@ export const nanoToText = (amount: NanoCredits): NanoText => amount.toString();
 export const roundUpToNano = (amount: PicoCredits): NanoCredits => nano((amount + PICO_PER_NANO - 1n) / PICO_PER_NANO);
 
 /** Reads credits written as a decimal ("150.5"); undefined where it is no plain decimal or finer than a nano-credit. */
-export const parseCredits = (text: string): NanoCredits | undefined => parseDecimal(text, NANO_DECIMALS) as NanoCredits | undefined;
+export const parseCredits = (text: string): NanoCredits | undefined =>
+  parseDecimal(text, NANO_DECIMALS) as NanoCredits | undefined;
 
 /** Reads a price per token written as a decimal ("0.0000000375"); undefined where it is finer than a pico-credit. */
 export const parsePrice = (text: string): PicoCredits | undefined => parseDecimal(text, PICO_DECIMALS) as PicoCredits | undefined;

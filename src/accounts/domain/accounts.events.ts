@@ -67,7 +67,7 @@ export interface CreditsGranted {
     readonly grantId: string;
     readonly kind: LotKind;
     readonly amount: NanoText;
-    /** Money paid per credit, decimal text; "0" where the credits were given. */
+    /** Money paid per credit, in nano-units of the currency as decimal text: "1000000000" at par, "0" where they were given. */
     readonly costBasis: string;
     readonly currency: string;
     readonly priority: number;

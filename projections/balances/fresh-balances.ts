@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, MoreThan } from 'typeorm';
+import { ApiError } from '../../src/http/api-error.js';
+import { Freshness } from '../runtime/freshness.js';
+import { accountBalanceEntity, keySpendingEntity, lotBalanceEntity } from './balances.entity.js';
+import { type AccountBalance, balances, type KeySpending, type LotBalance } from './balances.projection.js';
+
+const FRESH_TIMEOUT_MS = 2_000;
+const RETRY_AFTER_SECONDS = 1;
+
+export interface Balances {
+  readonly account: AccountBalance;
+  /** Of which anything remains. */
+  readonly lots: readonly LotBalance[];
+  readonly key: KeySpending;
+}
+
+/** Reads the rows of one account, as they were at one moment. */
+@Injectable()
+export class FreshBalances {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly freshness: Freshness,
+  ) {}
+
+  /**
+   * Waits until the rows are as fresh as `position`, and after a bound takes them as they are. Throws 503 where the account or
+   * the key is not there yet: a zero would be wrong.
+   */
+  async read(accountId: string, keyId: string, position: bigint): Promise<Balances> {
+    await this.freshness.waitFor(balances, position, FRESH_TIMEOUT_MS);
+    const [account, lots, key] = await this.dataSource.transaction(
+      'REPEATABLE READ',
+      async (manager) =>
+        [
+          await manager.findOneBy(accountBalanceEntity, { accountId }),
+          await manager.find(lotBalanceEntity, { where: { accountId, remaining: MoreThan(0n as LotBalance['remaining']) } }),
+          await manager.findOneBy(keySpendingEntity, { accountId, keyId }),
+        ] as const,
+    );
+    if (!account || !key) {
+      throw new ApiError(503, 'projection_behind', 'The balance is not up to date yet, please try again', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    return { account, lots, key };
+  }
+}

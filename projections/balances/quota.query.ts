@@ -1,0 +1,48 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { GatewayClock } from '../../src/http/clock.js';
+import { creditsAsNumber, least } from '../../src/kernel/credits.js';
+import { available, remainingOfKey } from './answers.js';
+import { spentInWindow } from './balances.projection.js';
+import { FreshBalances } from './fresh-balances.js';
+import type { Question } from './question.js';
+import { ThinkingModels } from './thinking-models.js';
+
+/** The documented answer of GET /quota: credits as JSON numbers. */
+export interface Quota {
+  readonly username: string;
+  readonly balance: number;
+  /** What the key may still spend: the balance, or what is left of its own limit where that is less. */
+  readonly remaining_quota: number;
+  /** What the key has spent in its limit's current window; since it was issued where the limit never resets. */
+  readonly used_quota: number;
+  readonly thinking: { readonly enabled: boolean; readonly default_budget: number; readonly models: readonly string[] };
+}
+
+/** What may the key that asks still spend? */
+export class GetQuota extends Query<Quota> {
+  constructor(readonly question: Question) {
+    super();
+  }
+}
+
+@QueryHandler(GetQuota)
+export class GetQuotaHandler implements IQueryHandler<GetQuota> {
+  constructor(
+    private readonly balances: FreshBalances,
+    private readonly thinking: ThinkingModels,
+    private readonly clock: GatewayClock,
+  ) {}
+
+  async execute({ question }: GetQuota): Promise<Quota> {
+    const { account, lots, key } = await this.balances.read(question.accountId, question.keyId, question.position);
+    const at = this.clock.now();
+    const balance = available(account, lots, at);
+    return {
+      username: account.username,
+      balance: creditsAsNumber(balance),
+      remaining_quota: creditsAsNumber(least(balance, remainingOfKey(key, at) ?? balance)),
+      used_quota: creditsAsNumber(spentInWindow(key, at)),
+      thinking: { enabled: this.thinking.enabled, default_budget: this.thinking.defaultBudget, models: this.thinking.list() },
+    };
+  }
+}

@@ -1,0 +1,82 @@
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Inject,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { EventStore } from '../src/event-store/event-store.js';
+import { AuthenticationGuard } from '../src/http/authentication.guard.js';
+import { balancesDefinition } from './balances/balances.entity.js';
+import { CreditBalanceController } from './balances/credit-balance.controller.js';
+import { GetCreditBalanceHandler } from './balances/credit-balance.query.js';
+import { DueLotsHandler } from './balances/due-lots.query.js';
+import { FreshBalances } from './balances/fresh-balances.js';
+import { QuotaController } from './balances/quota.controller.js';
+import { GetQuotaHandler } from './balances/quota.query.js';
+import { openDatabase } from './runtime/database.js';
+import { Freshness } from './runtime/freshness.js';
+import { Projections } from './runtime/projections.js';
+
+export interface ProjectionsOptions {
+  readonly databaseUrl: string;
+  /** Whether this process keeps the read models up to date, or only answers from them. */
+  readonly run: boolean;
+  /** Modules that bind what the controllers need, where they are not global. */
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+}
+
+const OPTIONS = Symbol('ProjectionsOptions');
+const DEFINITIONS = [balancesDefinition];
+
+/** The read side. Needs EventStore, Authenticator, GatewayClock, ThinkingModels and QueryBus from global modules or `imports`. */
+@Module({})
+export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+  constructor(
+    @Inject(OPTIONS) private readonly options: ProjectionsOptions,
+    private readonly dataSource: DataSource,
+    private readonly projections: Projections,
+  ) {}
+
+  static forRoot(options: ProjectionsOptions): DynamicModule {
+    return {
+      module: ProjectionsModule,
+      imports: options.imports ?? [],
+      controllers: [QuotaController, CreditBalanceController],
+      providers: [
+        { provide: OPTIONS, useValue: options },
+        { provide: DataSource, useFactory: () => openDatabase(options.databaseUrl, DEFINITIONS) },
+        { provide: Freshness, useFactory: (dataSource: DataSource) => new Freshness(dataSource), inject: [DataSource] },
+        {
+          provide: Projections,
+          useFactory: (dataSource: DataSource, events: EventStore, freshness: Freshness) =>
+            new Projections(DEFINITIONS, dataSource, events, freshness, new Logger('projections')),
+          inject: [DataSource, EventStore, Freshness],
+        },
+        AuthenticationGuard,
+        FreshBalances,
+        GetQuotaHandler,
+        GetCreditBalanceHandler,
+        DueLotsHandler,
+      ],
+      exports: [Projections, Freshness],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.options.run) this.projections.start();
+  }
+
+  /** While the last requests are still answered, and before the event store is closed. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.projections.stop();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.dataSource.destroy();
+  }
+}

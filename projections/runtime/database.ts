@@ -1,0 +1,31 @@
+import { DataSource } from 'typeorm';
+import { checkpointEntity } from './checkpoint.js';
+import { createTables } from './schema.js';
+import type { AnyProjectionDefinition } from './stored-projection.js';
+
+const POOL_MAX = 10;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A server that accepts and never answers must not hold a runner or a reader for ever. */
+const QUERY_TIMEOUT_MS = 30_000;
+
+/** Connects to the database of the read models and creates the tables that are missing. Rejects where it cannot be reached. */
+export async function openDatabase(url: string, definitions: readonly AnyProjectionDefinition[]): Promise<DataSource> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url,
+    applicationName: 'projections',
+    poolSize: POOL_MAX,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    installExtensions: false,
+    extra: { query_timeout: QUERY_TIMEOUT_MS, keepAlive: true },
+    entities: [checkpointEntity, ...definitions.flatMap(({ entities }) => Object.values(entities))] as never[],
+  });
+  await dataSource.initialize();
+  try {
+    await createTables(dataSource);
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+  return dataSource;
+}

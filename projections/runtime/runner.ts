@@ -1,0 +1,223 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { EventBatch, EventStore, StoredEvent } from '../../src/event-store/event-store.js';
+import { type Checkpoint, CheckpointMoved, createCheckpoint, readCheckpoint, START } from './checkpoint.js';
+import type { Freshness } from './freshness.js';
+import { SCHEMA } from './schema.js';
+import { type AnyProjectionDefinition, PoisonEvent, StoredProjection } from './stored-projection.js';
+
+export interface ProjectionStatus {
+  readonly name: string;
+  readonly version: number;
+  /** Commit position in `$all` up to which this process knows the rows to be folded; -1 before the first event. */
+  readonly position: bigint;
+  /**
+   * catching_up: leads, and more is waiting. live: leads, and has folded what there was. standby: another process leads, or
+   * the store or the database is away (then with `error`). stopped: asked to, or by an error that repeating cannot mend.
+   */
+  readonly state: 'catching_up' | 'live' | 'standby' | 'stopped';
+  readonly error?: string;
+}
+
+export interface RunnerLog {
+  log(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface RunnerOptions {
+  readonly batchMax?: number;
+  /** How often one that stands by tries to take over. */
+  readonly standbyMs?: number;
+  readonly backOffMaxMs?: number;
+}
+
+const BACK_OFF_MIN_MS = 50;
+/** Silence after which a subscription without events counts as caught up. */
+const QUIET_MS = 250;
+/** SQLSTATE classes that repeating cannot mend: data exception, integrity constraint violation. */
+const FINAL_SQL_STATES = /^2[23]/;
+
+/**
+ * Keeps one projection up to date. One runner leads at a time, by an advisory lock of the session that also writes: whoever loses
+ * the connection loses both. The others stand by and take over. Rows and checkpoint are committed together and the checkpoint
+ * moves only from where it was read, so every event has its effect exactly once, wherever a process dies.
+ */
+export class ProjectionRunner {
+  private readonly stored: StoredProjection;
+  private readonly stopping = new AbortController();
+  private readonly batchMax: number;
+  private readonly standbyMs: number;
+  private readonly backOffMaxMs: number;
+  private running: Promise<void> | undefined;
+  private failures = 0;
+  private checkpoint: Checkpoint = START;
+  private state: ProjectionStatus['state'] = 'standby';
+  private error: string | undefined;
+
+  constructor(
+    definition: AnyProjectionDefinition,
+    private readonly dataSource: DataSource,
+    private readonly events: Pick<EventStore, 'read' | 'subscribe'>,
+    private readonly freshness: Freshness,
+    private readonly log: RunnerLog,
+    options: RunnerOptions = {},
+  ) {
+    this.stored = new StoredProjection(dataSource, definition);
+    this.batchMax = options.batchMax ?? 1_000;
+    this.standbyMs = options.standbyMs ?? 1_000;
+    this.backOffMaxMs = options.backOffMaxMs ?? 5_000;
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Finishes the batch under way, then gives up the lead. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  status(): ProjectionStatus {
+    const { name, version } = this.stored.projection;
+    const status = { name, version, position: this.checkpoint.position, state: this.state };
+    return this.error === undefined ? status : { ...status, error: this.error };
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        const led = await this.tryToLead();
+        if (!led) await this.pause(this.standbyMs);
+      } catch (error) {
+        this.error = messageOf(error);
+        if (isFinal(error)) {
+          this.log.error(`${this.title} stopped: ${this.error}`);
+          break;
+        }
+        this.state = 'standby';
+        if (error instanceof CheckpointMoved) continue;
+        this.log.warn(`${this.title} will be tried again: ${this.error}`);
+        await this.pause(Math.min(BACK_OFF_MIN_MS * 2 ** this.failures, this.backOffMaxMs));
+        this.failures += 1;
+      }
+    }
+    this.state = 'stopped';
+  }
+
+  /** @returns false where another runner leads; true after having led, when asked to stop */
+  private async tryToLead(): Promise<boolean> {
+    const session = this.dataSource.createQueryRunner();
+    try {
+      const [{ locked }] = await session.query('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked', [this.lockName]);
+      if (locked) {
+        await this.lead(session);
+        await session.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [this.lockName]);
+      } else {
+        this.state = 'standby';
+        this.error = undefined;
+      }
+      await session.release();
+      return locked;
+    } catch (error) {
+      await closeSession(session, error);
+      throw error;
+    }
+  }
+
+  private async lead(session: QueryRunner): Promise<void> {
+    this.checkpoint = await this.openCheckpoint(session);
+    this.state = 'catching_up';
+    this.error = undefined;
+    this.log.log(`${this.title} leads from position ${this.checkpoint.position}`);
+    const { position } = this.checkpoint;
+    const batches = this.events.subscribe({
+      streamPrefixes: this.stored.projection.streamPrefixes,
+      after: position === START.position ? undefined : position,
+      batchMax: this.batchMax,
+      signal: this.stopping.signal,
+    });
+    const quiet = setTimeout(() => this.caughtUp(), QUIET_MS);
+    try {
+      for await (const batch of batches) {
+        await this.commit(session, batch);
+        if (batch.events.length < this.batchMax) this.caughtUp();
+        else this.state = 'catching_up';
+      }
+    } finally {
+      clearTimeout(quiet);
+    }
+  }
+
+  private caughtUp(): void {
+    if (this.state === 'catching_up') this.state = 'live';
+  }
+
+  /** Commits a batch. Where an event in it cannot be folded, commits what comes before that event and throws. */
+  private async commit(session: QueryRunner, batch: EventBatch): Promise<void> {
+    // A server that starts a subscription at, rather than after, its position repeats an event.
+    const events = batch.events.filter((event) => event.position > this.checkpoint.position);
+    try {
+      await this.commitEvents(session, events, batch.position);
+    } catch (error) {
+      const before = error instanceof PoisonEvent ? events.slice(0, error.index) : [];
+      const last = before.at(-1);
+      if (last) await this.commitEvents(session, before, last.position);
+      throw error;
+    }
+  }
+
+  private async commitEvents(session: QueryRunner, events: readonly StoredEvent[], position: bigint): Promise<void> {
+    if (position <= this.checkpoint.position) return;
+    const to: Checkpoint = { position, lastEvent: events.at(-1) ?? this.checkpoint.lastEvent };
+    await this.stored.commit(session, events, this.checkpoint, to);
+    this.checkpoint = to;
+    this.failures = 0;
+    this.freshness.reached(this.stored.projection, position);
+  }
+
+  /**
+   * The checkpoint to go on from. Where the store does not hold the event that was folded last, it holds another history (it
+   * was replaced or restored), and the rows are of no use: they are built again from the first event.
+   */
+  private async openCheckpoint(session: QueryRunner): Promise<Checkpoint> {
+    await createCheckpoint(session, this.stored.projection);
+    const checkpoint = (await readCheckpoint(session, this.stored.projection)) ?? START;
+    if (!checkpoint.lastEvent || (await this.isInStore(checkpoint.lastEvent))) return checkpoint;
+    await this.stored.restart(session, checkpoint, START);
+    this.freshness.reached(this.stored.projection, START.position);
+    this.log.error(
+      `${this.title} is rebuilt from zero: the store no longer holds event ${checkpoint.lastEvent.id}, ` +
+        `folded up to position ${checkpoint.position}, so it has another history`,
+    );
+    return START;
+  }
+
+  private async isInStore({ id, stream, revision }: NonNullable<Checkpoint['lastEvent']>): Promise<boolean> {
+    for await (const event of this.events.read(stream, revision)) return event.id === id;
+    return false;
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.stopping.signal }).catch(() => {});
+  }
+
+  private get title(): string {
+    return `projection ${this.stored.projection.name} v${this.stored.projection.version}`;
+  }
+
+  private get lockName(): string {
+    return `${SCHEMA} ${this.stored.projection.name} v${this.stored.projection.version}`;
+  }
+}
+
+/** Ends a session in an unknown state for good, and its lock with it: it must not go back to the pool. */
+async function closeSession(session: QueryRunner, error: unknown): Promise<void> {
+  await (session as QueryRunner & { releasePostgresConnection(error: unknown): Promise<void> }).releasePostgresConnection(error);
+}
+
+const isFinal = (error: unknown): boolean =>
+  error instanceof PoisonEvent || FINAL_SQL_STATES.test((error as { driverError?: { code?: string } }).driverError?.code ?? '');
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,104 @@
+import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
+import type { RowSet } from './row-set.js';
+
+interface StoredColumn {
+  readonly property: string;
+  readonly name: string;
+  readonly type: string;
+  readonly toDatabase: (value: unknown) => unknown;
+  readonly fromDatabase: (value: unknown) => unknown;
+}
+
+/**
+ * One table of a projection, read and written in bulk: one statement per batch, whatever the number of rows, with all rows in
+ * one JSON parameter. The columns come from the entity, so that both TypeORM's reads and these writes agree on them.
+ */
+export class StoredTable<Row extends object> {
+  private readonly path: string;
+  private readonly columns: readonly StoredColumn[];
+  private readonly keyColumns: readonly StoredColumn[];
+  private readonly sql: { readonly load: string; readonly upsert: string; readonly delete: string; readonly truncate: string };
+
+  constructor(dataSource: DataSource, entity: EntitySchema<Row>, keys: readonly string[]) {
+    const metadata = dataSource.getMetadata(entity);
+    this.path = metadata.tablePath
+      .split('.')
+      .map((part) => `"${part}"`)
+      .join('.');
+    this.columns = metadata.columns.map((column) => ({
+      property: column.propertyName,
+      name: column.databaseName,
+      type: dataSource.driver.normalizeType(column),
+      toDatabase: transformerOf(column.transformer)?.to ?? unchanged,
+      fromDatabase: transformerOf(column.transformer)?.from ?? unchanged,
+    }));
+    this.keyColumns = keys.map((key) => this.column(key));
+    this.sql = this.statements();
+  }
+
+  /** Loads the rows that a batch has named. */
+  async load(queryRunner: QueryRunner, rows: RowSet<Row>): Promise<void> {
+    const keys = rows.keys();
+    if (keys.length === 0) return;
+    const found: Record<string, unknown>[] = await queryRunner.query(this.sql.load, [asJson(keys, this.keyColumns)]);
+    rows.load(found.map((row) => this.fromDatabase(row)));
+  }
+
+  /** Writes what the fold has changed. */
+  async write(queryRunner: QueryRunner, rows: RowSet<Row>): Promise<void> {
+    const { upserts, deletes } = rows.changes();
+    if (upserts.length > 0) await queryRunner.query(this.sql.upsert, [asJson(upserts, this.columns)]);
+    if (deletes.length > 0) await queryRunner.query(this.sql.delete, [asJson(deletes, this.keyColumns)]);
+  }
+
+  /** Forgets everything, before a rebuild. */
+  async clear(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(this.sql.truncate);
+  }
+
+  private column(property: string): StoredColumn {
+    const column = this.columns.find((candidate) => candidate.property === property);
+    if (!column) throw new Error(`${this.path} has no column for ${property}`);
+    return column;
+  }
+
+  private fromDatabase(found: Record<string, unknown>): Row {
+    const row: Record<string, unknown> = {};
+    for (const { property, fromDatabase } of this.columns) row[property] = fromDatabase(found[property]);
+    return row as Row;
+  }
+
+  private statements() {
+    const names = this.columns.map(quoted).join(', ');
+    const selected = this.columns.map((column) => `t.${quoted(column)} AS "${column.property}"`).join(', ');
+    const assigned = this.columns
+      .filter((column) => !this.keyColumns.includes(column))
+      .map((c) => `${quoted(c)} = EXCLUDED.${quoted(c)}`);
+    const keySet = `jsonb_to_recordset($1::jsonb) AS k(${definitions(this.keyColumns)})`;
+    const sameKey = this.keyColumns.map((column) => `t.${quoted(column)} = k.${quoted(column)}`).join(' AND ');
+    return {
+      load: `SELECT ${selected} FROM ${keySet} JOIN ${this.path} AS t ON ${sameKey}`,
+      upsert:
+        `INSERT INTO ${this.path} (${names}) SELECT ${names} FROM jsonb_to_recordset($1::jsonb) AS r(${definitions(this.columns)}) ` +
+        `ON CONFLICT (${this.keyColumns.map(quoted).join(', ')}) DO UPDATE SET ${assigned.join(', ')}`,
+      delete: `DELETE FROM ${this.path} AS t USING ${keySet} WHERE ${sameKey}`,
+      truncate: `TRUNCATE ${this.path}`,
+    };
+  }
+}
+
+type Transformer = { readonly to: (value: unknown) => unknown; readonly from: (value: unknown) => unknown };
+const transformerOf = (transformer: unknown): Transformer | undefined => transformer as Transformer | undefined;
+const unchanged = (value: unknown): unknown => value;
+const quoted = ({ name }: StoredColumn): string => `"${name}"`;
+const definitions = (columns: readonly StoredColumn[]): string =>
+  columns.map((column) => `${quoted(column)} ${column.type}`).join(', ');
+
+function asJson(rows: readonly object[], columns: readonly StoredColumn[]): string {
+  const records = rows.map((row) => {
+    const record: Record<string, unknown> = {};
+    for (const { name, property, toDatabase } of columns) record[name] = toDatabase((row as Record<string, unknown>)[property]);
+    return record;
+  });
+  return JSON.stringify(records);
+}

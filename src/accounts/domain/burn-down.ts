@@ -1,0 +1,58 @@
+import { least, type NanoCredits, nano, nanoToText, ZERO } from '../../kernel/credits.js';
+import type { LotId } from '../../kernel/ids.js';
+import type { Instant } from '../../kernel/time.js';
+import type { Account, Lot } from './account.js';
+import type { LotAmount } from './accounts.events.js';
+
+/**
+ * Burn-down order `mcphub@1`: which lot pays first. Priority ascending, expiry ascending (none last), cost basis ascending (free
+ * before paid), effective time, lot id. A total order of what never changes about a lot, so lots are sorted when granted.
+ */
+export function sortLots(lots: readonly Lot[]): Map<LotId, Lot> {
+  return new Map([...lots].sort(compareLots).map((lot) => [lot.lotId, lot]));
+}
+
+function compareLots(a: Lot, b: Lot): number {
+  return (
+    a.priority - b.priority ||
+    compare(a.expiresAt ?? Number.POSITIVE_INFINITY, b.expiresAt ?? Number.POSITIVE_INFINITY) ||
+    compare(a.costBasis, b.costBasis) ||
+    a.effectiveAt - b.effectiveAt ||
+    compare(a.lotId, b.lotId)
+  );
+}
+
+const compare = <T>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Whether a lot may pay at t: effectiveAt ≤ t < expiresAt. */
+export const isEligible = (lot: Lot, at: Instant): boolean => lot.effectiveAt <= at && !isExpired(lot, at);
+/** A lot that expires at t cannot be used at t. */
+export const isExpired = (lot: Lot, at: Instant): boolean => lot.expiresAt !== undefined && at >= lot.expiresAt;
+/** What of a lot no reservation holds. */
+export const freeOf = (lot: Lot): NanoCredits => nano(lot.remaining - lot.held);
+
+/** What may be reserved at t, whether or not the expiry of a lot has been written yet. */
+export function available(account: Account, at: Instant): NanoCredits {
+  if (account.receivable > 0n) return ZERO;
+  let total = 0n;
+  for (const lot of account.lots.values()) if (isEligible(lot, at)) total += freeOf(lot);
+  return nano(total);
+}
+
+/**
+ * Takes an amount from the free parts of the eligible lots, in order.
+ * @returns the parts taken, and what could not be covered
+ */
+export function take(account: Account, amount: NanoCredits, at: Instant): { parts: LotAmount[]; missing: NanoCredits } {
+  const parts: LotAmount[] = [];
+  let missing = amount;
+  for (const lot of account.lots.values()) {
+    if (missing === 0n) break;
+    if (!isEligible(lot, at)) continue;
+    const part = least(freeOf(lot), missing);
+    if (part === 0n) continue;
+    parts.push({ lotId: lot.lotId, amount: nanoToText(part) });
+    missing = nano(missing - part);
+  }
+  return { parts, missing };
+}

@@ -1,0 +1,8 @@
+/** What other features may use of the ledger. */
+export { AccountBusy, AccountWriter, type Answer } from './account-writer.js';
+export { AccountsModule } from './accounts.module.js';
+export { problemOf } from './accounts.problems.js';
+export { newAccountId, newApiKey } from './api-key-secrets.js';
+export type { AccountCommand, AccountRejection } from './domain/account.decider.js';
+export type { ReleaseReservation } from './domain/release-reservation.js';
+export type { SettleReservation } from './domain/settle-reservation.js';

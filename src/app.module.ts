@@ -1,0 +1,107 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { CqrsModule, QueryBus } from '@nestjs/cqrs';
+import { Redis } from 'ioredis';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import { DueLots } from '../projections/balances/due-lots.query.js';
+import { ThinkingModels } from '../projections/balances/thinking-models.js';
+import { ProjectionsModule } from '../projections/projections.module.js';
+import { AccountsModule } from './accounts/index.js';
+import { CompletionsModule } from './completions/index.js';
+import type { Configuration } from './configuration.js';
+import { EventStore } from './event-store/event-store.js';
+import { EventStoreModule } from './event-store/event-store.module.js';
+import { AdministrationToken } from './http/administration.guard.js';
+import { GatewayClock, SystemClock } from './http/clock.js';
+import { HealthController, Readiness } from './http/health.controller.js';
+import { Metrics, MetricsController } from './http/metrics.controller.js';
+import { RateLimits } from './http/rate-limit.js';
+import { DueAccounts, JobsModule } from './jobs/index.js';
+import { ModelsModule } from './models/index.js';
+import { PriceBook, PricingModule } from './pricing/index.js';
+import { Routing } from './providers/index.js';
+
+/** Where the servers are, configured or embedded. */
+export interface Connections {
+  readonly eventStoreUrl: string;
+  readonly databaseUrl: string;
+  readonly administrationToken: string;
+}
+
+const MINUTE_SECONDS = 60;
+const THINKING_BUDGET = 16_000;
+
+/** What every part may ask for. The only module that knows both the write side and the read side. */
+@Global()
+@Module({})
+// biome-ignore lint/complexity/noStaticOnlyClass: a Nest module is a class, here made from the configuration
+export class AppModule {
+  static forRoot(configuration: Configuration, connections: Connections): DynamicModule {
+    const { ROLES: roles } = configuration;
+    return {
+      module: AppModule,
+      imports: [
+        CqrsModule.forRoot(),
+        EventStoreModule.forRoot(connections.eventStoreUrl),
+        AccountsModule,
+        PricingModule,
+        ...(roles.has('api') ? [CompletionsModule, ModelsModule] : []),
+        JobsModule.forRoot({ redisUrl: configuration.REDIS_URL, databaseUrl: connections.databaseUrl, run: roles.has('jobs') }),
+        ProjectionsModule.forRoot({ databaseUrl: connections.databaseUrl, run: roles.has('projections') }),
+      ],
+      controllers: [HealthController, MetricsController],
+      providers: [
+        { provide: GatewayClock, useClass: SystemClock },
+        { provide: AdministrationToken, useValue: new AdministrationToken(connections.administrationToken) },
+        { provide: Metrics, useFactory: (store: EventStore) => new Metrics(store), inject: [EventStore] },
+        { provide: Routing, useFactory: () => routingOf(configuration) },
+        { provide: RateLimits, useFactory: () => rateLimitsOf(configuration) },
+        { provide: ThinkingModels, useFactory: thinkingModels, inject: [PriceBook] },
+        { provide: DueAccounts, useFactory: dueAccounts, inject: [QueryBus] },
+        { provide: Readiness, useFactory: readiness, inject: [EventStore] },
+      ],
+      exports: [GatewayClock, AdministrationToken, Metrics, Routing, RateLimits, ThinkingModels, DueAccounts],
+    };
+  }
+}
+
+function routingOf(configuration: Configuration): Routing {
+  const { OPENAI_API_KEY, OPENAI_BASE_URL, DEEPSEEK_API_KEY, DEEPSEEK_BASE_URL } = configuration;
+  return new Routing({
+    openai: OPENAI_API_KEY === undefined ? undefined : { apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL },
+    deepseek: DEEPSEEK_API_KEY === undefined ? undefined : { apiKey: DEEPSEEK_API_KEY, baseUrl: DEEPSEEK_BASE_URL },
+    connectTimeoutMs: configuration.PROVIDER_CONNECT_TIMEOUT_MS,
+    idleTimeoutMs: configuration.PROVIDER_IDLE_TIMEOUT_MS,
+  });
+}
+
+/** Counted in this process, or in Redis for all processes together; counted here while Redis is away. */
+function rateLimitsOf({ RATE_LIMITS, REDIS_URL }: Configuration): RateLimits {
+  const redis =
+    REDIS_URL === undefined ? undefined : new Redis(REDIS_URL, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+  redis?.on('error', () => undefined);
+  const limited = Object.entries(RATE_LIMITS).filter(([, points]) => points > 0);
+  return new RateLimits(
+    new Map(
+      limited.map(([tier, points]): [string, RateLimiterAbstract] => {
+        const options = { points, duration: MINUTE_SECONDS, keyPrefix: `rate-${tier}` };
+        const inMemory = new RateLimiterMemory(options);
+        return [
+          tier,
+          redis === undefined ? inMemory : new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: inMemory }),
+        ];
+      }),
+    ),
+  );
+}
+
+const thinkingModels = (prices: PriceBook): ThinkingModels => ({
+  enabled: true,
+  defaultBudget: THINKING_BUDGET,
+  list: () => prices.thinkingModels(),
+});
+
+const dueAccounts = (queries: QueryBus): DueAccounts => ({ list: (at, limit) => queries.execute(new DueLots(at, limit)) });
+
+const readiness = (store: EventStore): Readiness => ({
+  missing: async () => ((await store.isReachable()) ? [] : ['event store']),
+});

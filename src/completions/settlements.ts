@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, Logger } from '@nestjs/common';
+import type { ReleaseReason, SettledUsage, SettlementOutcome } from '../accounts/domain/accounts.events.js';
+import { AccountWriter } from '../accounts/index.js';
+import { pico, ZERO } from '../kernel/credits.js';
+import { type Cost, costOf, costToJson, type Usage } from '../pricing/index.js';
+import { causeOf, type Generation } from './generation.js';
+import { type PendingEnd, SettlementRetries } from './settlement-retries.js';
+
+/** How long an answer is held back for the ledger before its end goes to the retry queue. */
+const WAIT_MS = 8_000;
+const KEEP_RETRY_MS = 1_000;
+
+/** What is charged where nothing was served. */
+export const NOTHING: Cost = { exact: pico(0n), rounded: ZERO, lines: [] };
+
+export interface Outcome {
+  readonly usage: Usage;
+  readonly source: SettledUsage['source'];
+  readonly anomalies: readonly string[];
+  readonly outcome: SettlementOutcome;
+  readonly upstreamId: string | undefined;
+  /** The provider's HTTP status. */
+  readonly status: number;
+}
+
+/**
+ * Ends reservations. A served answer never becomes an error because the ledger is away: what cannot be stored in time is kept
+ * durably and repeated, under the same command id, so that it is charged once.
+ */
+@Injectable()
+export class Settlements {
+  private readonly logger = new Logger('settlements');
+  /** Ends that neither the ledger nor the queue has taken yet. */
+  private readonly unkept = new Set<Promise<void>>();
+
+  constructor(
+    private readonly accounts: AccountWriter,
+    private readonly retries: SettlementRetries,
+  ) {}
+
+  /** Charges what the generation used. Resolves when the charge is durable, or kept to be repeated. */
+  async settle(generation: Generation, { usage, source, anomalies, outcome, upstreamId, status }: Outcome): Promise<Cost> {
+    const { id, model, provider, call, principal } = generation;
+    const cost = costOf(usage, model.prices);
+    await this.end({
+      accountId: principal.accountId,
+      command: {
+        type: 'SettleReservation',
+        reservationId: id,
+        model: model.id,
+        cost: costToJson(cost),
+        usage: { classes: usage, source, ...(anomalies.length > 0 ? { anomalies } : {}) },
+        priceVersion: model.priceVersion,
+        formulaVersion: model.formulaVersion,
+        attempts: [
+          {
+            provider: provider.id,
+            upstreamModel: call.upstreamModel,
+            ...(upstreamId === undefined ? {} : { upstreamId }),
+            status,
+          },
+        ],
+        outcome,
+      },
+      cause: causeOf('settle', id, principal),
+    });
+    return cost;
+  }
+
+  /** Gives the reservation back because nothing was served. */
+  async release({ id, principal }: Generation, reason: ReleaseReason): Promise<void> {
+    await this.end({
+      accountId: principal.accountId,
+      command: { type: 'ReleaseReservation', reservationId: id, reason },
+      cause: causeOf('release', id, principal),
+    });
+  }
+
+  /** Resolves when nothing is left in this process's hands. */
+  async drained(): Promise<void> {
+    await Promise.all(this.unkept);
+  }
+
+  private async end(end: PendingEnd): Promise<void> {
+    const attempt = this.accounts.execute(end.accountId, end.command, end.cause).then(({ rejection }) => {
+      if (rejection)
+        this.logger.error({
+          msg: 'the end of a reservation was refused',
+          reason: rejection.reason,
+          generationId: end.command.reservationId,
+        });
+      return true;
+    });
+    if (await inTime(attempt)) return;
+    const keeping = this.keep(end);
+    this.unkept.add(keeping);
+    void keeping.finally(() => this.unkept.delete(keeping));
+    await Promise.race([keeping, delay(WAIT_MS, undefined, { ref: false })]);
+  }
+
+  /** Hands the end to the queue; while the queue is away too, tries both again. */
+  private async keep(end: PendingEnd): Promise<void> {
+    for (;;) {
+      try {
+        await this.retries.keep(end);
+        this.logger.warn({
+          msg: 'the ledger did not take the end of a reservation; it is kept and repeated',
+          generationId: end.command.reservationId,
+        });
+        return;
+      } catch (error) {
+        this.logger.error({
+          msg: 'neither ledger nor queue take the end of a reservation',
+          error: String(error),
+          generationId: end.command.reservationId,
+        });
+      }
+      const attempt = this.accounts.execute(end.accountId, end.command, end.cause).then(() => true);
+      if (await inTime(attempt)) return;
+      await delay(KEEP_RETRY_MS);
+    }
+  }
+}
+
+/** Whether an attempt succeeded within the time that an answer is held back. */
+async function inTime(attempt: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, WAIT_MS, false);
+  });
+  try {
+    return await Promise.race([attempt.catch(() => false), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,182 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import type { ChatObject, ChatSink, ChatStream, ProviderError, ReportedUsage } from '../providers/index.js';
+import { asChoices, generatedText, hasContent } from './answer.js';
+import { ChunkFrames } from './chunk-frames.js';
+
+/** How a stream ended. */
+export type StreamEnd =
+  | { readonly as: 'completed' }
+  | { readonly as: 'failed'; readonly error: ProviderError }
+  | { readonly as: 'broken_off' }
+  | { readonly as: 'client_gone' };
+
+export interface RelayTimes {
+  /** Silence after which the client gets a comment, so that nothing between us takes the connection for dead. */
+  readonly keepAliveMs: number;
+  /** How long a client may take nothing before it counts as gone. */
+  readonly stallMs: number;
+}
+
+export const RELAY_TIMES: RelayTimes = { keepAliveMs: 10_000, stallMs: 120_000 };
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  connection: 'keep-alive',
+  'x-accel-buffering': 'no',
+};
+
+/** Text kept to count tokens where the provider reports none; a longer answer is counted by its rate so far. */
+const TEXT_KEPT_MAX = 1_000_000;
+
+/**
+ * Relays a provider's stream to one client, chunk by chunk as they arrive. A slow client pauses the provider; a client that goes
+ * away ends the stream, or lets it run on unseen where the provider goes on billing. `ended` resolves once.
+ */
+export class StreamRelay implements ChatSink {
+  readonly ended: Promise<StreamEnd>;
+  reported: ReportedUsage | undefined;
+  upstreamId: string | undefined;
+  /** Whether anything generated has come from the provider. */
+  generated = false;
+  finishReason: string | undefined;
+  text = '';
+  textCut = false;
+  private end_: (end: StreamEnd) => void = () => undefined;
+  private over = false;
+  private clientGone = false;
+  private blocked = false;
+  private upstream: ChatStream | undefined;
+  private readonly raw: ServerResponse;
+  private readonly keepAlive: NodeJS.Timeout;
+  private stall: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly reply: FastifyReply,
+    private readonly frames: ChunkFrames,
+    private readonly headers: Readonly<Record<string, string>>,
+    /** Ends the provider's call when the client leaves; undefined where the call is read to its end instead. */
+    private readonly abort: (() => void) | undefined,
+    private readonly times: RelayTimes = RELAY_TIMES,
+  ) {
+    const raw = reply.raw;
+    this.raw = raw;
+    this.ended = new Promise((resolve) => {
+      this.end_ = resolve;
+    });
+    this.keepAlive = setTimeout(() => this.silence(), times.keepAliveMs);
+    raw.on('close', () => this.gone());
+    raw.on('drain', () => this.drained());
+    if (raw.destroyed) this.gone();
+  }
+
+  /** Whether the client has been told that this is a stream. */
+  get isOpen(): boolean {
+    return this.raw.headersSent;
+  }
+
+  /** Whether the client is still there. */
+  get isConnected(): boolean {
+    return !this.clientGone;
+  }
+
+  /** Takes the provider's stream, accepted by its 200. */
+  attach(upstream: ChatStream): void {
+    this.upstream = upstream;
+    if (this.blocked) upstream.pause();
+    else this.open();
+  }
+
+  chunk(_json: Buffer, chunk: ChatObject): void {
+    if (this.over) return;
+    this.upstreamId ??= typeof chunk['id'] === 'string' ? chunk['id'] : undefined;
+    for (const choice of asChoices(chunk['choices'])) this.observe(choice);
+    if (!this.clientGone) this.write(this.frames.chunk(chunk));
+  }
+
+  usage(reported: ReportedUsage): void {
+    this.reported = reported;
+  }
+
+  end(complete: boolean): void {
+    this.finish(complete || this.finishReason !== undefined ? { as: 'completed' } : { as: 'broken_off' });
+  }
+
+  fail(error: ProviderError): void {
+    this.finish({ as: 'failed', error });
+  }
+
+  /** Writes the last frames and ends the answer. */
+  close(...frames: readonly string[]): void {
+    clearTimeout(this.keepAlive);
+    clearTimeout(this.stall);
+    if (this.clientGone) return;
+    this.open();
+    this.raw.end(frames.join(''));
+  }
+
+  /** No stream after all: the client gets an ordinary answer. */
+  abandon(): void {
+    clearTimeout(this.keepAlive);
+    this.over = true;
+  }
+
+  private observe(choice: ChatObject): void {
+    const delta = choice['delta'] as ChatObject | undefined;
+    if (typeof choice['finish_reason'] === 'string') this.finishReason = choice['finish_reason'];
+    if (!hasContent(delta)) return;
+    this.generated = true;
+    if (this.text.length < TEXT_KEPT_MAX) this.text += generatedText(delta);
+    else this.textCut = true;
+  }
+
+  private open(): void {
+    if (this.raw.headersSent || this.raw.destroyed) return;
+    this.reply.hijack();
+    this.raw.writeHead(200, { ...HEADERS, ...this.headers }).flushHeaders();
+  }
+
+  private write(frame: string): void {
+    this.open();
+    this.keepAlive.refresh();
+    if (this.raw.write(frame) || this.blocked) return;
+    this.blocked = true;
+    this.upstream?.pause();
+    this.stall = setTimeout(() => this.raw.destroy(), this.times.stallMs);
+  }
+
+  private drained(): void {
+    if (!this.blocked) return;
+    this.blocked = false;
+    clearTimeout(this.stall);
+    this.upstream?.resume();
+  }
+
+  private silence(): void {
+    if (this.clientGone || this.raw.writableEnded) return;
+    if (this.blocked) this.keepAlive.refresh();
+    else this.write(ChunkFrames.keepAlive);
+  }
+
+  private gone(): void {
+    if (this.clientGone || this.raw.writableEnded) return;
+    this.clientGone = true;
+    clearTimeout(this.keepAlive);
+    clearTimeout(this.stall);
+    if (this.over) return;
+    if (this.abort) {
+      this.abort();
+      this.finish({ as: 'client_gone' });
+    } else {
+      this.blocked = false;
+      this.upstream?.resume();
+    }
+  }
+
+  private finish(end: StreamEnd): void {
+    if (this.over) return;
+    this.over = true;
+    this.end_(end);
+  }
+}

@@ -1,0 +1,93 @@
+import { Worker } from 'node:worker_threads';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { quoteOf, type Usage } from '../pricing/index.js';
+import type { ChatRequest } from './chat-request.js';
+import type { Generation } from './generation.js';
+import { tokenBounds } from './token-bounds.js';
+
+/** Longer texts are counted by the rate of this much of them: a tokenizer can take seconds on text made to be slow. */
+const COUNTED_CHARACTERS_MAX = 50_000;
+const TIMEOUT_MS = 5_000;
+/** OpenAI's published overhead of its chat template: 3 tokens for each message and 3 for the answer's start. */
+const TEMPLATE_TOKENS = 3;
+/** Where nothing can be counted: English text has about four characters per token. */
+const CHARACTERS_PER_TOKEN = 4;
+
+/**
+ * Usage where the provider reported none: because a client left and the call was ended, or the stream broke off. Counted by a
+ * tokenizer (o200k) in a worker, never on the event loop, and never more than what was reserved could pay.
+ */
+@Injectable()
+export class UsageEstimate implements OnApplicationShutdown {
+  private readonly logger = new Logger('usage-estimate');
+  private worker: Worker | undefined;
+  private readonly waiting = new Map<number, (tokens: number[] | undefined) => void>();
+  private nextId = 1;
+
+  /** @param generated the text that the provider has delivered */
+  async of({ id, request, model, hold }: Generation, generated: string): Promise<Usage> {
+    const prompt = promptText(request);
+    const [promptTokens = 0, completionTokens = 0] = await this.count([prompt, generated]);
+    const bounds = tokenBounds(request, model);
+    const usage = {
+      input_uncached: Math.min(promptTokens + TEMPLATE_TOKENS * (request.messages.length + 1), bounds.promptTokensMax),
+      output_visible: Math.min(completionTokens, bounds.completionTokensMax),
+    };
+    if (quoteOf({ promptTokensMax: usage.input_uncached, completionTokensMax: usage.output_visible }, model.prices) > hold) {
+      this.logger.error({ msg: 'an estimate exceeds its reservation', generationId: id });
+    }
+    return usage;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.worker?.terminate();
+  }
+
+  private async count(texts: readonly string[]): Promise<number[]> {
+    const counted = await this.ask(texts.map((text) => text.slice(0, COUNTED_CHARACTERS_MAX)));
+    return texts.map((text, index) => {
+      const sample = Math.min(text.length, COUNTED_CHARACTERS_MAX);
+      if (sample === 0) return 0;
+      return Math.ceil((counted?.[index] ?? sample / CHARACTERS_PER_TOKEN) * (text.length / sample));
+    });
+  }
+
+  private ask(texts: readonly string[]): Promise<number[] | undefined> {
+    const id = this.nextId++;
+    const worker = this.start();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        // The text is slow to count; whoever else waits gets the rough figure too.
+        void worker.terminate();
+      }, TIMEOUT_MS);
+      this.waiting.set(id, (tokens) => {
+        clearTimeout(timer);
+        this.waiting.delete(id);
+        resolve(tokens);
+      });
+      worker.postMessage({ id, texts });
+    });
+  }
+
+  private start(): Worker {
+    if (this.worker) return this.worker;
+    const worker = new Worker(new URL('./usage-estimate.worker.js', import.meta.url));
+    worker.on('message', ({ id, tokens }: { id: number; tokens: number[] }) => this.waiting.get(id)?.(tokens));
+    worker.on('error', (error) => this.logger.error({ msg: 'the tokenizer failed', error: error.message }));
+    worker.on('exit', () => {
+      this.worker = undefined;
+      for (const give of [...this.waiting.values()]) give(undefined);
+    });
+    worker.unref();
+    this.worker = worker;
+    return worker;
+  }
+}
+
+function promptText({ messages, tools }: ChatRequest): string {
+  const parts = messages.map(({ content }) => {
+    if (typeof content === 'string') return content;
+    return (content ?? []).map((part) => (typeof part['text'] === 'string' ? part['text'] : '')).join('');
+  });
+  return parts.join('\n') + (tools == null ? '' : JSON.stringify(tools));
+}

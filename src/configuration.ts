@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+export const ROLES = ['api', 'projections', 'jobs'] as const;
+export type Role = (typeof ROLES)[number];
+
+const TIERS = ['free', 'premium', 'enterprise', 'internal'] as const;
+const DEFAULT_RATE_LIMITS = { free: 60, premium: 600, enterprise: 0, internal: 0 };
+
+const emptyIsUnset = <T extends z.ZodType>(schema: T) => z.preprocess((value) => (value === '' ? undefined : value), schema);
+const milliseconds = (byDefault: number) => emptyIsUnset(z.coerce.number().int().positive().max(86_400_000).default(byDefault));
+const optionalText = emptyIsUnset(z.string().optional());
+const urlOf = (...protocols: string[]) =>
+  emptyIsUnset(
+    z
+      .string()
+      .refine(
+        (text) => protocols.some((protocol) => text.startsWith(`${protocol}://`)),
+        `must begin with ${protocols.join(':// or ')}://`,
+      )
+      .optional(),
+  );
+
+/** The environment variables of the program; their names are an interface. */
+const environment = z.object({
+  PORT: emptyIsUnset(z.coerce.number().int().min(0).max(65_535).default(8080)),
+  HOST: emptyIsUnset(z.string().default('127.0.0.1')),
+  DATA_DIR: emptyIsUnset(z.string().default('./data')),
+  ROLES: emptyIsUnset(z.string().default(ROLES.join(','))).transform(parseRoles),
+  EVENTSTORE_URL: urlOf('esdb', 'esdb+discover', 'kurrentdb', 'kurrentdb+discover'),
+  DATABASE_URL: urlOf('postgres', 'postgresql'),
+  REDIS_URL: urlOf('redis', 'rediss'),
+  ADMIN_TOKEN: emptyIsUnset(z.string().min(8, 'must have at least 8 characters').optional()),
+  OPENAI_API_KEY: optionalText,
+  OPENAI_BASE_URL: urlOf('http', 'https'),
+  DEEPSEEK_API_KEY: optionalText,
+  DEEPSEEK_BASE_URL: urlOf('http', 'https'),
+  ANTHROPIC_API_KEY: optionalText,
+  GEMINI_API_KEY: optionalText,
+  RATE_LIMITS: emptyIsUnset(z.string().default('')).transform(parseRateLimits),
+  PROVIDER_CONNECT_TIMEOUT_MS: milliseconds(5_000),
+  PROVIDER_IDLE_TIMEOUT_MS: milliseconds(120_000),
+  LOG_LEVEL: emptyIsUnset(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info')),
+});
+
+export type Configuration = z.infer<typeof environment>;
+
+/**
+ * Reads the configuration.
+ * @throws Error that names each variable that is wrong, without its value
+ */
+export function readConfiguration(variables: NodeJS.ProcessEnv): Configuration {
+  const result = environment.safeParse(variables);
+  if (result.success) return { ...result.data, DATA_DIR: resolve(result.data.DATA_DIR) };
+  const problems = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`The configuration is wrong:\n${problems.join('\n')}`);
+}
+
+/** The administration token: the configured one, or one generated at the first start and kept in DATA_DIR. */
+export function administrationToken({ ADMIN_TOKEN, DATA_DIR }: Configuration): { token: string; generatedNow: boolean } {
+  if (ADMIN_TOKEN !== undefined) return { token: ADMIN_TOKEN, generatedNow: false };
+  const file = join(DATA_DIR, 'admin-token');
+  if (existsSync(file)) return { token: readFileSync(file, 'utf8').trim(), generatedNow: false };
+  const token = `adm-${randomBytes(24).toString('base64url')}`;
+  mkdirSync(DATA_DIR, { recursive: true });
+  writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  return { token, generatedNow: true };
+}
+
+function parseRoles(text: string, context: z.RefinementCtx): ReadonlySet<Role> {
+  const roles = text.split(',').map((role) => role.trim());
+  const unknown = roles.filter((role) => !(ROLES as readonly string[]).includes(role));
+  for (const role of unknown) context.addIssue(`unknown role "${role}"; known are ${ROLES.join(', ')}`);
+  return new Set(roles as Role[]);
+}
+
+/** `free=60,premium=600` to requests per minute by tier; 0 is no limit, an unnamed tier keeps its default. */
+function parseRateLimits(text: string, context: z.RefinementCtx): Readonly<Record<string, number>> {
+  const limits: Record<string, number> = { ...DEFAULT_RATE_LIMITS };
+  for (const pair of text.split(',').filter((part) => part.trim() !== '')) {
+    const [tier = '', limit = ''] = pair.split('=').map((part) => part.trim());
+    if (!(TIERS as readonly string[]).includes(tier) || !/^\d{1,9}$/.test(limit)) {
+      context.addIssue(`"${pair}" is not <tier>=<requests per minute>; tiers are ${TIERS.join(', ')}`);
+    }
+    limits[tier] = Number(limit);
+  }
+  return limits;
+}

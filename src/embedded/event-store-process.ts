@@ -1,0 +1,71 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export interface EventStoreProcess {
+  /** `esdb://…`; the same for as long as this program runs. */
+  readonly connectionString: string;
+  readonly pid: () => number | undefined;
+  close(): Promise<void>;
+}
+
+const ENTRY = fileURLToPath(new URL('./event-store/main.js', import.meta.url));
+const RESTART_DELAY_MS = 200;
+const RESTART_DELAY_MAX_MS = 5_000;
+
+/**
+ * Runs the embedded event store in a process of its own and starts it again, on the same port, whenever it dies. It is detached
+ * from the terminal, so that Ctrl-C reaches this program alone, which stops the store last; it ends by itself if we die.
+ */
+export async function startEventStoreProcess(dataDir: string, log: (line: string) => void): Promise<EventStoreProcess> {
+  let closing = false;
+  let failures = 0;
+  let child: ChildProcess;
+
+  const start = async (port: number): Promise<number> => {
+    child = fork(ENTRY, ['--data-dir', dataDir, '--port', String(port)], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    const messages: string[] = [];
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      messages.push(text);
+      log(text.trimEnd());
+    });
+    const [outcome] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [{ port?: number } | number | null];
+    if (typeof outcome !== 'object' || outcome?.port === undefined) {
+      throw new Error(`the embedded event store did not start:\n${messages.join('').trim()}`);
+    }
+    failures = 0;
+    child.once('exit', (code, signal) => {
+      if (!closing) restart(outcome.port as number, `${signal ?? `status ${code}`}`);
+    });
+    return outcome.port;
+  };
+
+  const restart = (port: number, how: string): void => {
+    log(`the embedded event store ended (${how}); starting it again`);
+    const attempt = () => {
+      if (closing) return;
+      start(port).catch((error: Error) => {
+        failures += 1;
+        log(error.message);
+        setTimeout(attempt, Math.min(RESTART_DELAY_MS * 2 ** failures, RESTART_DELAY_MAX_MS));
+      });
+    };
+    attempt();
+  };
+
+  const port = await start(0);
+  return {
+    connectionString: `esdb://127.0.0.1:${port}?tls=false`,
+    pid: () => child.pid,
+    async close() {
+      closing = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}

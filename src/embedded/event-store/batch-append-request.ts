@@ -1,0 +1,118 @@
+/** Reads BatchAppendReq of event_store.client.streams. Payloads stay views of the received buffer until they are written. */
+import type { ExpectedRevision } from './decide-append.js';
+import type { ProposedEvent } from './event-block.js';
+import { ProtobufReader } from './protobuf.js';
+import { parseUuid } from './uuid.js';
+
+export interface BatchAppendRequest {
+  /** The encoded UUID message, returned as it came. */
+  readonly correlationId: Buffer;
+  /** With the first message of an append only. */
+  readonly options: BatchAppendOptions | undefined;
+  readonly events: ProposedEvent[];
+  /** Why an event of this message cannot be stored. */
+  readonly refusal: string | undefined;
+  readonly isFinal: boolean;
+}
+
+export interface BatchAppendOptions {
+  readonly streamName: Buffer;
+  readonly expectedRevision: ExpectedRevision;
+  readonly deadlineMs: number;
+}
+
+const EMPTY = Buffer.alloc(0);
+const JSON_CONTENT = Buffer.from('application/json');
+const TYPE = Buffer.from('type');
+const CONTENT_TYPE = Buffer.from('content-type');
+
+export function decodeBatchAppendRequest(source: Buffer): BatchAppendRequest {
+  let correlationId: Buffer = EMPTY;
+  let options: BatchAppendOptions | undefined;
+  let refusal: string | undefined;
+  let isFinal = false;
+  const events: ProposedEvent[] = [];
+  const reader = new ProtobufReader(source);
+  while (reader.next()) {
+    if (reader.field === 1) correlationId = reader.bytes();
+    else if (reader.field === 2) options = decodeOptions(reader.message());
+    else if (reader.field === 3) {
+      const event = decodeEvent(reader.message());
+      if (typeof event === 'string') refusal ??= event;
+      else events.push(event);
+    } else if (reader.field === 4) isFinal = reader.uint() !== 0;
+    else reader.skip();
+  }
+  return { correlationId, options, events, refusal, isFinal };
+}
+
+function decodeOptions(reader: ProtobufReader): BatchAppendOptions {
+  let streamName: Buffer = EMPTY;
+  let expectedRevision: ExpectedRevision = 'any';
+  let deadlineMs = Number.POSITIVE_INFINITY;
+  while (reader.next()) {
+    if (reader.field === 1) streamName = decodeLastBytes(reader.message(), 3);
+    else if (reader.field === 2) expectedRevision = reader.uint();
+    else if (reader.field === 6) deadlineMs = decodeTimestamp(reader.message());
+    else {
+      if (reader.field === 3) expectedRevision = 'no_stream';
+      else if (reader.field === 5) expectedRevision = 'stream_exists';
+      reader.skip();
+    }
+  }
+  return { streamName, expectedRevision, deadlineMs };
+}
+
+/** google.protobuf.Timestamp { seconds = 1, nanos = 2 }. */
+function decodeTimestamp(reader: ProtobufReader): number {
+  let seconds = 0;
+  let nanos = 0;
+  while (reader.next()) {
+    if (reader.field === 1) seconds = reader.uint();
+    else if (reader.field === 2) nanos = reader.uint();
+    else reader.skip();
+  }
+  return seconds * 1000 + nanos / 1e6;
+}
+
+function decodeEvent(reader: ProtobufReader): ProposedEvent | string {
+  let id: Buffer | undefined;
+  let type: Buffer | undefined;
+  let isJson = false;
+  let metadata: Buffer = EMPTY;
+  let data: Buffer = EMPTY;
+  while (reader.next()) {
+    if (reader.field === 1) id = parseUuid(decodeLastBytes(reader.message(), 2));
+    else if (reader.field === 2) {
+      const [key, value] = decodeMapEntry(reader.message());
+      if (key.equals(TYPE)) type = value;
+      else if (key.equals(CONTENT_TYPE)) isJson = value.equals(JSON_CONTENT);
+    } else if (reader.field === 3) metadata = reader.bytes();
+    else if (reader.field === 4) data = reader.bytes();
+    else reader.skip();
+  }
+  if (!id) return 'An event id is not a UUID in text form.';
+  if (!type) return 'Required metadata property "type" is missing.';
+  return { id, type, isJson, metadata, data };
+}
+
+function decodeMapEntry(reader: ProtobufReader): [key: Buffer, value: Buffer] {
+  let key: Buffer = EMPTY;
+  let value: Buffer = EMPTY;
+  while (reader.next()) {
+    if (reader.field === 1) key = reader.bytes();
+    else if (reader.field === 2) value = reader.bytes();
+    else reader.skip();
+  }
+  return [key, value];
+}
+
+/** The bytes of one field of a message of which nothing else matters. */
+function decodeLastBytes(reader: ProtobufReader, field: number): Buffer {
+  let bytes: Buffer = EMPTY;
+  while (reader.next()) {
+    if (reader.field === field) bytes = reader.bytes();
+    else reader.skip();
+  }
+  return bytes;
+}

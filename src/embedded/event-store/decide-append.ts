@@ -1,0 +1,55 @@
+/**
+ * Whether an append is written, repeats what is already stored, or meets a stream that is not where the caller expected it:
+ * EventStoreDB's rules (its IndexWriter.CheckCommit), of which the subtle one is the repeat. With an exact expectation a repeat
+ * is recognised by the ids stored right after it, for ever. With `any` there is no such place, so that only ids the server still
+ * remembers are recognised.
+ */
+export type ExpectedRevision = number | 'any' | 'no_stream' | 'stream_exists';
+
+export const NO_STREAM = -1;
+
+export type AppendDecision =
+  | { readonly kind: 'write' }
+  | { readonly kind: 'repeated'; readonly revision: number; readonly position: number }
+  | { readonly kind: 'wrong_expected_revision' };
+
+/** What the decision may ask of the store about the one stream. */
+export interface StoredStream {
+  /** `NO_STREAM` when nothing was ever written. */
+  readonly revision: number;
+  recent(id: Buffer): { readonly revision: number; readonly position: number } | undefined;
+  /** Position of the event with this revision if it carries this id. */
+  positionOf(revision: number, id: Buffer): number | undefined;
+}
+
+const WRITE: AppendDecision = { kind: 'write' };
+const WRONG_EXPECTED_REVISION: AppendDecision = { kind: 'wrong_expected_revision' };
+
+export function decideAppend(expected: ExpectedRevision, ids: readonly Buffer[], stream: StoredStream): AppendDecision {
+  if (expected === 'stream_exists' && stream.revision === NO_STREAM) return WRONG_EXPECTED_REVISION;
+  if (expected === 'any' || expected === 'stream_exists') return decideByRecentIds(ids, stream);
+  const revision = expected === 'no_stream' ? NO_STREAM : expected;
+  if (revision === stream.revision) return WRITE;
+  if (revision > stream.revision || ids.length === 0) return WRONG_EXPECTED_REVISION;
+  return decideByIdsStoredAfter(revision, ids, stream);
+}
+
+function decideByRecentIds(ids: readonly Buffer[], stream: StoredStream): AppendDecision {
+  let last: { readonly revision: number; readonly position: number } | undefined;
+  for (const [index, id] of ids.entries()) {
+    const stored = stream.recent(id);
+    if (!stored) return index === 0 ? WRITE : WRONG_EXPECTED_REVISION;
+    last = stored;
+  }
+  return last ? { kind: 'repeated', ...last } : WRITE;
+}
+
+function decideByIdsStoredAfter(revision: number, ids: readonly Buffer[], stream: StoredStream): AppendDecision {
+  let last = { revision, position: 0 };
+  for (const id of ids) {
+    const position = stream.positionOf(last.revision + 1, id);
+    if (position === undefined) return WRONG_EXPECTED_REVISION;
+    last = { revision: last.revision + 1, position };
+  }
+  return { kind: 'repeated', ...last };
+}

@@ -1,0 +1,87 @@
+/**
+ * Walks over the log, a block at a time. Each generator yields one cursor that it moves; nothing survives the next step.
+ * They are synchronous and short-lived: a caller takes a page, sends it, and starts again from where it stopped, so that no
+ * LMDB snapshot is held while a slow client reads.
+ */
+import { EventCursor } from './event-block.js';
+import { type EventTables, NUMBER_MAX, positionKey, revisionKey } from './event-tables.js';
+
+/** Events at `position` and after it. */
+export function* readAllForwards({ events }: EventTables, position: number): Generator<EventCursor> {
+  const cursor = new EventCursor();
+  const start = blockKeyAtOrBefore(events, position) ?? positionKey(position);
+  for (const { key, value } of events.getRange({ start })) {
+    const firstPosition = key.readUIntBE(0, 6);
+    cursor.load(value, firstPosition);
+    for (let index = Math.max(0, position - firstPosition); index < cursor.count; index++) {
+      cursor.moveTo(index);
+      yield cursor;
+    }
+  }
+}
+
+/** Events before `position`, newest first. */
+export function* readAllBackwards({ events }: EventTables, position: number): Generator<EventCursor> {
+  if (position === 0) return;
+  const cursor = new EventCursor();
+  for (const { key, value } of events.getRange({ start: positionKey(position - 1), reverse: true })) {
+    const firstPosition = key.readUIntBE(0, 6);
+    cursor.load(value, firstPosition);
+    for (let index = Math.min(cursor.count, position - firstPosition) - 1; index >= 0; index--) {
+      cursor.moveTo(index);
+      yield cursor;
+    }
+  }
+}
+
+/** Events of one stream with `revision` and after it. */
+export function* readStreamForwards(tables: EventTables, streamNumber: number, revision: number): Generator<EventCursor> {
+  const cursor = new EventCursor();
+  const first = [...tables.revisions.getKeys({ ...downTo(streamNumber, revision), limit: 1 })][0];
+  const start = first ?? revisionKey(streamNumber, revision);
+  const range = tables.revisions.getRange({ start, end: revisionKey(streamNumber + 1, 0) });
+  for (const { key, value } of range) {
+    loadBlock(tables, cursor, value);
+    for (let index = Math.max(0, revision - key.readUIntBE(6, 6)); index < cursor.count; index++) {
+      cursor.moveTo(index);
+      yield cursor;
+    }
+  }
+}
+
+/** Events of one stream with `revision` and before it, newest first. */
+export function* readStreamBackwards(tables: EventTables, streamNumber: number, revision: number): Generator<EventCursor> {
+  const cursor = new EventCursor();
+  for (const { key, value } of tables.revisions.getRange(downTo(streamNumber, revision))) {
+    loadBlock(tables, cursor, value);
+    for (let index = Math.min(cursor.count - 1, revision - key.readUIntBE(6, 6)); index >= 0; index--) {
+      cursor.moveTo(index);
+      yield cursor;
+    }
+  }
+}
+
+/** Position of the newest event, 0 in an empty log. */
+export function lastPosition(tables: EventTables): number {
+  for (const event of readAllBackwards(tables, NUMBER_MAX)) return event.position;
+  return 0;
+}
+
+function blockKeyAtOrBefore(events: EventTables['events'], position: number): Buffer | undefined {
+  return [...events.getKeys({ start: positionKey(position), reverse: true, limit: 1 })][0];
+}
+
+/** From `revision` down to the first of the stream; the end of an LMDB range is exclusive, hence the key just before it. */
+function downTo(streamNumber: number, revision: number) {
+  return { start: revisionKey(streamNumber, revision), end: beforeStream(streamNumber), reverse: true };
+}
+
+function beforeStream(streamNumber: number): Buffer {
+  return revisionKey(streamNumber - 1, NUMBER_MAX);
+}
+
+function loadBlock({ events }: EventTables, cursor: EventCursor, position: Buffer): void {
+  const block = events.get(position);
+  if (!block) throw new Error(`event store: the index names position ${position.readUIntBE(0, 6)}, where no event is`);
+  cursor.load(block, position.readUIntBE(0, 6));
+}

@@ -1,0 +1,99 @@
+/** Where a read or a subscription stands, and the next page from there. */
+import type { EventCursor } from './event-block.js';
+import type { EventFilter } from './event-filter.js';
+import { readAllBackwards, readAllForwards, readStreamBackwards, readStreamForwards } from './event-readers.js';
+import { type EventTables, NUMBER_MAX, type StreamHead } from './event-tables.js';
+import { encodeEvent } from './read-response.js';
+
+export interface EventSource {
+  /** The events not yet passed. */
+  events(): Iterable<EventCursor>;
+  pass(event: EventCursor): void;
+}
+
+export function allForwards(tables: EventTables, from: number): EventSource {
+  let next = from;
+  return {
+    events: () => readAllForwards(tables, next),
+    pass: ({ position }) => {
+      next = position + 1;
+    },
+  };
+}
+
+export function allBackwards(tables: EventTables, before: number): EventSource {
+  let end = before;
+  return {
+    events: () => readAllBackwards(tables, end),
+    pass: ({ position }) => {
+      end = position;
+    },
+  };
+}
+
+/** The stream may come into being later: its head is looked up until it is there. */
+export function streamForwards(tables: EventTables, head: () => StreamHead | undefined, from: number): EventSource {
+  let next = from;
+  return {
+    events: () => {
+      const found = head();
+      return found && next <= found.revision ? readStreamForwards(tables, found.streamNumber, next) : [];
+    },
+    pass: ({ revision }) => {
+      next = revision + 1;
+    },
+  };
+}
+
+export function streamBackwards(tables: EventTables, { streamNumber, revision }: StreamHead, from: number): EventSource {
+  let next = Math.min(from, revision);
+  return {
+    events: () => (next < 0 ? [] : readStreamBackwards(tables, streamNumber, next)),
+    pass: (event) => {
+      next = event.revision - 1;
+    },
+  };
+}
+
+export interface Page {
+  /** Encoded ReadResp messages, one for each event that passed the filter. */
+  readonly messages: Buffer[];
+  readonly scanned: number;
+  /** Of the last event scanned. */
+  readonly lastPosition: number | undefined;
+  /** Nothing lies behind this page for now. */
+  readonly isLast: boolean;
+}
+
+/** Small enough that appends get their turn between two pages. */
+const PAGE_EVENTS_MAX = 512;
+const PAGE_SCANNED_MAX = 4096;
+const PAGE_BYTES_MAX = 1024 * 1024;
+
+export function takePage(
+  source: EventSource,
+  filter: EventFilter | undefined,
+  eventsMax = NUMBER_MAX,
+  scannedMax = NUMBER_MAX,
+): Page {
+  const messages: Buffer[] = [];
+  let scanned = 0;
+  let bytes = 0;
+  let lastPosition: number | undefined;
+  const isFull = () =>
+    messages.length >= Math.min(eventsMax, PAGE_EVENTS_MAX) ||
+    scanned >= Math.min(scannedMax, PAGE_SCANNED_MAX) ||
+    bytes >= PAGE_BYTES_MAX;
+  for (const event of source.events()) {
+    source.pass(event);
+    scanned++;
+    lastPosition = event.position;
+    if (!filter || filter(event)) {
+      const message = encodeEvent(event);
+      bytes += message.length;
+      messages.push(message);
+    }
+    if (isFull()) return { messages, scanned, lastPosition, isLast: false };
+  }
+  return { messages, scanned, lastPosition, isLast: true };
+}

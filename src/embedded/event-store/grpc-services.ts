@@ -1,0 +1,92 @@
+/**
+ * The services of the node. What is not here answers UNIMPLEMENTED, which grpc-js does for every unknown method.
+ * The hot messages bypass the generated classes; see protobuf.ts.
+ */
+import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
+import serverFeaturesGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
+import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import type { AppendReq, ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+import {
+  type Server,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import { type BatchAppendRequest, decodeBatchAppendRequest } from './batch-append-request.js';
+import type { EventLog } from './event-log.js';
+import { clusterInfo, supportedMethods } from './node-information.js';
+import { parseReadRequest, type ReadRequest } from './read-request.js';
+import { ResponseStream } from './response-stream.js';
+import { appendEvents } from './streams-append.js';
+import { batchAppendEvents } from './streams-batch-append.js';
+import { readEvents, subscribe } from './streams-read.js';
+
+export interface NodeServices {
+  /** Streaming responses that are open. */
+  readonly responses: ReadonlySet<ResponseStream>;
+}
+
+export interface NodeSettings {
+  readonly maxAppendSize: number;
+  readonly address: () => { readonly host: string; readonly port: number };
+}
+
+const asIs = (message: Buffer): Buffer => message;
+const { StreamsService } = streamsGrpc;
+const { GossipService } = gossipGrpc;
+const { ServerFeaturesService } = serverFeaturesGrpc;
+
+const STREAMS = {
+  read: { ...StreamsService.read, responseSerialize: asIs },
+  append: { ...StreamsService.append, responseSerialize: asIs },
+  batchAppend: { ...StreamsService.batchAppend, requestDeserialize: decodeBatchAppendRequest, responseSerialize: asIs },
+};
+
+export function addServices(server: Server, log: EventLog, settings: NodeSettings): NodeServices {
+  const responses = new Set<ResponseStream>();
+  const track = (call: ServerWritableStream<never, Buffer> | ServerDuplexStream<never, Buffer>): ResponseStream => {
+    const response = new ResponseStream(call);
+    responses.add(response);
+    response.onClose(() => responses.delete(response));
+    return response;
+  };
+
+  server.addService(STREAMS, {
+    read: (call: ServerWritableStream<ReadReq, Buffer>) => read(log, call.request, track(call as never)),
+    append: (call: ServerReadableStream<AppendReq, Buffer>, callback: sendUnaryData<Buffer>) =>
+      appendEvents(log, settings.maxAppendSize, call, callback),
+    batchAppend: (call: ServerDuplexStream<BatchAppendRequest, Buffer>) =>
+      batchAppendEvents(log, settings.maxAppendSize, call, track(call as never)),
+  });
+  server.addService(GossipService, {
+    read: (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
+      const { host, port } = settings.address();
+      callback(null, clusterInfo(host, port));
+    },
+  });
+  const paths = [...Object.values(STREAMS), GossipService.read, ServerFeaturesService.getSupportedMethods].map(
+    ({ path }) => path,
+  );
+  server.addService(ServerFeaturesService, {
+    getSupportedMethods: (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+      callback(null, supportedMethods(paths)),
+  });
+  return { responses };
+}
+
+async function read(log: EventLog, message: ReadReq, response: ResponseStream): Promise<void> {
+  let request: ReadRequest;
+  try {
+    request = parseReadRequest(message);
+  } catch (error) {
+    return response.fail({ code: status.INVALID_ARGUMENT, details: String(error) });
+  }
+  try {
+    await (request.eventsMax === undefined ? subscribe(log, request, response) : readEvents(log, request, response));
+  } catch (error) {
+    response.fail({ code: status.INTERNAL, details: String(error) });
+  }
+}

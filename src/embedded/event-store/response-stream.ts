@@ -1,0 +1,78 @@
+/**
+ * A streaming response that never holds more than gRPC's own window: writing waits until the client has taken what was sent.
+ * A slow reader therefore costs a page of memory and no more.
+ */
+import { type Metadata, type ServerDuplexStream, type ServerWritableStream, status } from '@grpc/grpc-js';
+
+export interface CallError {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata?: Metadata;
+}
+
+export const NODE_CLOSING: CallError = { code: status.UNAVAILABLE, details: 'The event store is shutting down.' };
+
+type StreamingCall = ServerWritableStream<never, Buffer> | ServerDuplexStream<never, Buffer>;
+
+export class ResponseStream {
+  private isClosed = false;
+  private readonly closeListeners = new Set<() => void>();
+
+  constructor(private readonly call: StreamingCall) {
+    call.on('cancelled', () => this.close());
+    call.on('close', () => this.close());
+    call.on('error', () => this.close());
+  }
+
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  onClose(listener: () => void): void {
+    if (this.isClosed) listener();
+    else this.closeListeners.add(listener);
+  }
+
+  /** Sends in order; resolves when there is room for more, or at once when nobody listens any longer. */
+  async send(messages: Iterable<Buffer>): Promise<void> {
+    for (const message of messages) {
+      if (this.isClosed) return;
+      if (!this.call.write(message)) await this.drained();
+    }
+  }
+
+  /** Sends without waiting. */
+  push(message: Buffer): void {
+    if (!this.isClosed) this.call.write(message);
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.isClosed) return resolve();
+      const done = () => {
+        this.call.off('drain', done);
+        this.closeListeners.delete(done);
+        resolve();
+      };
+      this.call.on('drain', done);
+      this.closeListeners.add(done);
+    });
+  }
+
+  end(): void {
+    if (!this.isClosed) this.call.end();
+    this.close();
+  }
+
+  fail(error: CallError): void {
+    if (!this.isClosed) this.call.emit('error', error);
+    this.close();
+  }
+
+  private close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const listener of [...this.closeListeners]) listener();
+    this.closeListeners.clear();
+  }
+}

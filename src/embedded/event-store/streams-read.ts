@@ -1,0 +1,97 @@
+/** Streams.Read: a read that ends, or a subscription that does not. */
+import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import type { EventLog } from './event-log.js';
+import { allBackwards, allForwards, type EventSource, streamBackwards, streamForwards, takePage } from './event-source.js';
+import { NUMBER_MAX } from './event-tables.js';
+import type { ReadRequest } from './read-request.js';
+import { CAUGHT_UP, encodeCheckpoint, encodeConfirmation, encodeStreamNotFound } from './read-response.js';
+import type { ResponseStream } from './response-stream.js';
+
+export async function readEvents(log: EventLog, request: ReadRequest, response: ResponseStream): Promise<void> {
+  const source = sourceOfRead(log, request);
+  if (source) await sendPages(source, request, response);
+  else if (request.streamName) await response.send([encodeStreamNotFound(request.streamName)]);
+  response.end();
+}
+
+async function sendPages(source: EventSource, { eventsMax = 0, filter }: ReadRequest, response: ResponseStream): Promise<void> {
+  let remaining = eventsMax;
+  while (remaining > 0 && !response.closed) {
+    const page = takePage(source, filter, remaining);
+    await response.send(page.messages);
+    remaining -= page.messages.length;
+    if (page.isLast) return;
+    await setImmediate();
+  }
+}
+
+/** Undefined when the stream does not exist. Backwards, a position of $all is exclusive and a revision is inclusive. */
+function sourceOfRead(log: EventLog, { streamName, from, backwards }: ReadRequest): EventSource | undefined {
+  const { tables } = log;
+  const at = from === 'start' ? 0 : from === 'end' ? NUMBER_MAX : from;
+  if (!streamName) return backwards ? allBackwards(tables, at) : allForwards(tables, at);
+  const head = log.head(streamName);
+  if (!head) return undefined;
+  return backwards ? streamBackwards(tables, head, at) : streamForwards(tables, () => head, at);
+}
+
+/**
+ * Live is nothing but catching up again after each commit: the log is the only buffer, so there is no seam at which an event
+ * could be lost or repeated, and a subscriber that falls behind costs nothing.
+ */
+export async function subscribe(log: EventLog, request: ReadRequest, response: ResponseStream): Promise<void> {
+  const source = sourceOfSubscription(log, request);
+  const alarm = new Alarm();
+  response.onClose(log.onCommit(() => alarm.ring()));
+  response.onClose(() => alarm.ring());
+  await response.send([encodeConfirmation(randomUUID())]);
+  let sinceCheckpoint = 0;
+  let seen = 0;
+  let isCaughtUp = false;
+  while (!response.closed) {
+    const page = takePage(source, request.filter, NUMBER_MAX, request.checkpointInterval - sinceCheckpoint);
+    const messages = page.messages;
+    sinceCheckpoint += page.scanned;
+    seen = page.lastPosition ?? seen;
+    const isGoingLive = page.isLast && !isCaughtUp;
+    const isCheckpointDue = sinceCheckpoint >= request.checkpointInterval || (isGoingLive && sinceCheckpoint > 0);
+    if (request.filter && isCheckpointDue) messages.push(encodeCheckpoint(seen));
+    if (isCheckpointDue) sinceCheckpoint = 0;
+    if (isGoingLive) messages.push(CAUGHT_UP);
+    isCaughtUp ||= page.isLast;
+    await response.send(messages);
+    await (page.isLast ? alarm.rung() : setImmediate());
+  }
+}
+
+/** A subscription starts after what the client names: that is the last event it has seen. */
+function sourceOfSubscription(log: EventLog, { streamName, from }: ReadRequest): EventSource {
+  if (!streamName) {
+    const after = from === 'start' ? 0 : from === 'end' ? log.lastPosition() : from;
+    return allForwards(log.tables, after + 1);
+  }
+  const head = () => log.head(streamName);
+  const after = from === 'start' ? -1 : from === 'end' ? (head()?.revision ?? -1) : from;
+  return streamForwards(log.tables, head, after + 1);
+}
+
+/** Remembers a ring that comes before anyone listens, so that a commit between a read and the wait is not missed. */
+class Alarm {
+  private isRung = false;
+  private wake: (() => void) | undefined;
+
+  ring(): void {
+    this.isRung = true;
+    this.wake?.();
+  }
+
+  async rung(): Promise<void> {
+    if (!this.isRung) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    this.isRung = false;
+  }
+}

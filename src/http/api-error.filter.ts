@@ -1,0 +1,69 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppendOutcomeUnknown, EventStoreUnavailable } from '../event-store/errors.js';
+import { ApiError } from './api-error.js';
+import { errorBody } from './error-body.js';
+
+const STORE_RETRY_AFTER_SECONDS = 2;
+
+/** The one place where an exception becomes an answer. What is not expected is logged and told without details. */
+@Catch()
+export class ApiErrorFilter implements ExceptionFilter {
+  private readonly logger = new Logger('http');
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const error = this.asApiError(exception, request);
+    if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
+    if (error.details.retryAfterSeconds !== undefined) void reply.header('retry-after', String(error.details.retryAfterSeconds));
+    void reply.status(error.status).send(errorBody(error, request.url));
+  }
+
+  private asApiError(exception: unknown, request: FastifyRequest): ApiError {
+    if (exception instanceof ApiError) return exception;
+    if (exception instanceof EventStoreUnavailable || exception instanceof AppendOutcomeUnknown) {
+      this.logger.error({ msg: exception.message, cause: String((exception.cause as Error)?.message), requestId: request.id });
+      return new ApiError(503, 'ledger_unavailable', 'The ledger does not answer; nothing was charged. Try again shortly.', {
+        retryAfterSeconds: STORE_RETRY_AFTER_SECONDS,
+      });
+    }
+    if (exception instanceof HttpException) return fromStatus(exception.getStatus(), request);
+    const { statusCode, code } = exception as { statusCode?: number; code?: string };
+    if (typeof statusCode === 'number' && statusCode < 500) return fromStatus(statusCode, request, code);
+    this.logger.error({ msg: 'unexpected error', error: describe(exception), requestId: request.id });
+    return new ApiError(500, 'internal_error', `Something went wrong here. Request id: ${request.id}`, {
+      metadata: { error_type: 'server' },
+    });
+  }
+}
+
+/** Errors of the framework itself: a route that is not there, a body that cannot be read. */
+function fromStatus(status: number, request: FastifyRequest, code?: string): ApiError {
+  switch (status) {
+    case 404:
+      return new ApiError(404, 'not_found', `There is no ${request.method} ${request.url.split('?')[0]}`, {
+        metadata: { error_type: 'not_found' },
+      });
+    case 413:
+      return new ApiError(413, 'payload_too_large', 'The body is larger than this server takes', {
+        metadata: { error_type: 'payload_too_large' },
+      });
+    case 415:
+      return new ApiError(415, 'unsupported_media_type', 'Send the body as "Content-Type: application/json"');
+    case 400:
+      return new ApiError(400, 'invalid_request', bodyProblem(code), { metadata: { error_type: 'invalid_request' } });
+    default:
+      return new ApiError(status, 'invalid_request', `The request cannot be served (${status})`);
+  }
+}
+
+function bodyProblem(code: string | undefined): string {
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return 'The body is empty; send a JSON object';
+  return 'The body is not valid JSON';
+}
+
+/** An error for the log: its name, message and stack, never the request that met it. */
+const describe = (exception: unknown): string =>
+  exception instanceof Error ? (exception.stack ?? exception.message) : String(exception);

@@ -1,0 +1,2 @@
+export { DueAccounts } from './due-accounts.js';
+export { JobsModule } from './jobs.module.js';

@@ -1,0 +1,16 @@
+export type { PricedModel } from './booked-model.js';
+export { type Cost, costOf, costToJson, type PricedLine } from './domain/cost.js';
+export { type PriceTable, priceTable } from './domain/price-table.js';
+export type {
+  FormulaVersion,
+  ModelCatalogue,
+  PublishedPrices,
+  Reasoning,
+  Route,
+  RouteProvider,
+} from './domain/pricing.events.js';
+export { quoteOf, type TokenBounds } from './domain/quote.js';
+export { completionTokens, promptTokens, USAGE_CLASSES, type Usage, type UsageClass } from './domain/usage.js';
+export { type ModelObject, modelObject } from './model-object.js';
+export { PriceBook } from './price-book.js';
+export { PricingModule } from './pricing.module.js';

@@ -1,0 +1,123 @@
+/** What a provider's refusal means for the caller of our API. The table is the provider interface's; the rest is reading. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Breakage } from '../exchange.js';
+import { ProviderError, type ProviderFailure } from '../provider.js';
+
+/** Who failed, and what must never be repeated. */
+export interface Origin {
+  readonly id: string;
+  readonly name: string;
+  readonly apiKey: string;
+}
+
+const GENERIC: Record<ProviderFailure, string> = {
+  rate_limited: 'is limiting the rate of requests.',
+  overloaded: 'is overloaded.',
+  unavailable: 'failed to answer.',
+  timeout: 'did not answer in time.',
+  refused: 'refused the request.',
+  credentials: 'did not accept the configured credentials.',
+};
+
+/** A status other than 200. */
+export function refusal(origin: Origin, status: number, headers: IncomingHttpHeaders, body: Buffer): ProviderError {
+  const told = errorIn(parsed(body));
+  const failure = status === 429 && isUnpaid(told) ? 'credentials' : failureOfStatus(status);
+  return providerError(origin, failure, status, told, retryAfterSeconds(headers));
+}
+
+/** An error object where an answer was expected: in a 200, or in the middle of a stream. */
+export function errorInAnswer(origin: Origin, answer: Readonly<Record<string, unknown>>): ProviderError {
+  const told = errorIn(answer);
+  return providerError(origin, failureOfCode(told), 200, told);
+}
+
+export const brokenAnswer = (origin: Origin, what: string, status = 200) =>
+  new ProviderError('unavailable', `${origin.name} ${what}.`, { provider: origin.id, status });
+
+export const breakage = (origin: Origin, { failure, what }: Breakage, status: number) =>
+  new ProviderError(failure, `${origin.name} ${what}.`, { provider: origin.id, status });
+
+function failureOfStatus(status: number): ProviderFailure {
+  if (status === 400 || status === 413 || status === 422) return 'refused';
+  if (status === 429) return 'rate_limited';
+  if (status === 408 || status === 504 || status === 524) return 'timeout';
+  if (status === 503 || status === 529) return 'overloaded';
+  if (status === 409 || status === 425 || status >= 500) return 'unavailable';
+  // 401 to 404, a redirect, a method or media type not allowed: what we were configured with is wrong.
+  return 'credentials';
+}
+
+function failureOfCode(told: Told): ProviderFailure {
+  const status = Number(told.code);
+  if (Number.isInteger(status) && status >= 400)
+    return status === 429 && isUnpaid(told) ? 'credentials' : failureOfStatus(status);
+  if (isUnpaid(told)) return 'credentials';
+  const words = `${told.code ?? ''} ${told.type ?? ''}`;
+  if (/rate_limit/.test(words)) return 'rate_limited';
+  if (/overloaded/.test(words)) return 'overloaded';
+  if (/timeout/.test(words)) return 'timeout';
+  if (/authentication|permission|invalid_api_key/.test(words)) return 'credentials';
+  return /invalid_request|context_length_exceeded|content_policy/.test(words) ? 'refused' : 'unavailable';
+}
+
+const isUnpaid = ({ code, type }: Told) => /insufficient_quota|insufficient_balance|billing/.test(`${code ?? ''} ${type ?? ''}`);
+
+function providerError(origin: Origin, failure: ProviderFailure, status: number, told: Told, retryAfter?: number) {
+  const clean = (text: string) => redact(text, origin.apiKey);
+  const words = failure === 'refused' && told.message ? clean(told.message) : `${origin.name} ${GENERIC[failure]}`;
+  return new ProviderError(failure, words, {
+    provider: origin.id,
+    status,
+    ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
+    ...(told.code !== undefined && { code: clean(told.code) }),
+    ...(told.param !== undefined && { param: clean(told.param) }),
+  });
+}
+
+interface Told {
+  readonly message?: string | undefined;
+  readonly code?: string | undefined;
+  readonly param?: string | undefined;
+  readonly type?: string | undefined;
+}
+
+/** `{error: {…}}`, `{error: "…"}`, and the `{message}` and `{detail}` of compatible servers. */
+function errorIn(answer: unknown): Told {
+  if (typeof answer !== 'object' || answer === null) return {};
+  const outer = answer as Record<string, unknown>;
+  const error = outer.error ?? outer;
+  if (typeof error === 'string') return { message: error };
+  const { message, detail, code, param, type } = error as Record<string, unknown>;
+  return { message: text(message) ?? text(detail), code: text(code), param: text(param), type: text(type) };
+}
+
+const text = (value: unknown) => (typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined);
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+const TOLD_CHARACTERS_MAX = 1_000;
+
+/** Our key, and anything that looks like one: providers repeat the key they refuse. */
+function redact(words: string, apiKey: string): string {
+  return words
+    .replaceAll(apiKey, '[redacted]')
+    .replace(/\b(?:sk|pk|rk|key)-[\w*.-]{6,}/gi, '[redacted]')
+    .replace(/\bbearer\s+\S+/gi, '[redacted]')
+    .slice(0, TOLD_CHARACTERS_MAX);
+}
+
+function retryAfterSeconds(headers: IncomingHttpHeaders): number | undefined {
+  const milliseconds = Number(headers['retry-after-ms'] ?? Number.NaN);
+  const header = headers['retry-after'];
+  const seconds = Number(header ?? Number.NaN);
+  const untilDate = (Date.parse(header ?? '') - Date.now()) / 1000;
+  const wait = [milliseconds / 1000, seconds, untilDate].find((candidate) => Number.isFinite(candidate));
+  return wait === undefined ? undefined : Math.max(0, Math.ceil(wait));
+}

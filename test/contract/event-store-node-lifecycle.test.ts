@@ -1,0 +1,145 @@
+/** What only a node of our own promises: how it starts, stops and refuses. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  EventStoreDBClient,
+  eventTypeFilter,
+  jsonEvent,
+  MaxAppendSizeExceededError,
+  NO_STREAM,
+  type Position,
+  START,
+  UnavailableError,
+} from '@eventstore/db-client';
+import { afterEach, expect, test } from '@jest/globals';
+import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
+import { temporaryDirectory } from '../support/event-store-node.js';
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function newDirectory(): Promise<string> {
+  const dataDir = await temporaryDirectory();
+  cleanups.push(() => rm(dataDir, { recursive: true }));
+  return dataDir;
+}
+
+async function start(dataDir: string, options = {}): Promise<EventStoreNode> {
+  const node = await startEventStoreNode({ dataDir, ...options });
+  cleanups.push(() => node.close());
+  return node;
+}
+
+function connect(node: EventStoreNode): EventStoreDBClient {
+  const client = EventStoreDBClient.connectionString(node.connectionString);
+  cleanups.push(() => client.dispose());
+  return client;
+}
+
+const event = (n = 0) => jsonEvent({ type: 'Numbered', data: { n } });
+
+test('an empty node is empty, and a subscription to it waits', async () => {
+  const client = connect(await start(await newDirectory()));
+  for await (const resolved of client.readAll()) throw new Error(`unexpected event ${resolved.commitPosition}`);
+  const subscription = client.subscribeToAll({ fromPosition: START });
+  const caughtUp = once(subscription, 'caughtUp');
+  const first = once(subscription, 'data');
+  await caughtUp;
+  await client.appendToStream('s', event(1));
+  expect((await first)[0].event.streamId).toBe('s');
+  await subscription.unsubscribe();
+});
+
+test('positions, revisions and the ids of an append to any revision are known after a restart', async () => {
+  const dataDir = await newDirectory();
+  const events = [event(0), event(1)];
+  const first = await start(dataDir);
+  const before = await connect(first).appendToStream('s', events);
+  await first.close();
+  const client = connect(await start(dataDir));
+  expect(await client.appendToStream('s', events)).toEqual(before);
+  const next = await client.appendToStream('s', event(2), { expectedRevision: 1n });
+  expect(next.nextExpectedRevision).toBe(2n);
+  expect((next.position as Position).commit).toBeGreaterThan((before.position as Position).commit);
+  const other = await client.appendToStream('other', event(3), { expectedRevision: NO_STREAM });
+  expect((other.position as Position).commit).toBeGreaterThan((next.position as Position).commit);
+});
+
+test('closing ends subscriptions as unavailable, answers what was appended, and may be asked twice', async () => {
+  const node = await start(await newDirectory());
+  const client = connect(node);
+  const subscription = client.subscribeToAll();
+  const failed = once(subscription, 'error');
+  await Promise.all([once(subscription, 'confirmation'), client.appendToStream('s', event())]);
+  await Promise.all([node.close(), node.close()]);
+  expect((await failed.catch((error) => [error]))[0]).toBeInstanceOf(UnavailableError);
+  await expect(client.appendToStream('s', event())).rejects.toMatchObject({ code: 14 });
+});
+
+test('closing does not wait for a subscriber that does not read', async () => {
+  const node = await start(await newDirectory());
+  const client = connect(node);
+  const wide = () => Array.from({ length: 9 }, () => jsonEvent({ type: 'Wide', data: { text: 'x'.repeat(100_000) } }));
+  for (let n = 0; n < 5; n++) await client.appendToStream('s', wide());
+  const subscription = client.subscribeToAll();
+  subscription.on('error', () => {});
+  await once(subscription, 'confirmation');
+  await node.close();
+});
+
+test('the maximum append size can be set', async () => {
+  const client = connect(await start(await newDirectory(), { maxAppendSize: 1000 }));
+  const append = client.appendToStream('s', jsonEvent({ type: 'Large', data: { text: 'x'.repeat(1000) } }));
+  await expect(append).rejects.toBeInstanceOf(MaxAppendSizeExceededError);
+  await expect(append).rejects.toMatchObject({ maxAppendSize: 1000 });
+});
+
+test('what the node cannot do it says at once', async () => {
+  const client = connect(await start(await newDirectory()));
+  await client.appendToStream('s', event());
+  await expect(client.deleteStream('s')).rejects.toMatchObject({ code: 12 });
+  await expect(client.tombstoneStream('s')).rejects.toMatchObject({ code: 12 });
+  await expect(client.createProjection('p', 'fromAll()')).rejects.toMatchObject({ code: 12 });
+  const invalid = client.subscribeToAll({ filter: eventTypeFilter({ regex: '(' }) });
+  await expect(once(invalid, 'data')).rejects.toMatchObject({ code: 3 });
+});
+
+test('a stream name that cannot be a key is refused, and the connection goes on', async () => {
+  const client = connect(await start(await newDirectory()));
+  const refused = client.appendToStream('x'.repeat(5000), event());
+  const accepted = client.appendToStream('s', event());
+  await expect(refused).rejects.toThrow(/1900 bytes/);
+  expect((await accepted).success).toBe(true);
+  const read = once(client.readStream('x'.repeat(5000)), 'data');
+  await expect(read).rejects.toMatchObject({ type: 'stream-not-found' });
+});
+
+test('a directory has one node at a time, and gets free when that closes', async () => {
+  const dataDir = await newDirectory();
+  const node = await start(dataDir);
+  await expect(startEventStoreNode({ dataDir })).rejects.toThrow(`in use by process ${process.pid}`);
+  await connect(node).appendToStream('s', event());
+  await node.close();
+  await (await start(dataDir)).close();
+});
+
+test('a port that is taken is an error that leaves the directory free', async () => {
+  const { port } = await start(await newDirectory());
+  const dataDir = await newDirectory();
+  await expect(startEventStoreNode({ dataDir, port })).rejects.toThrow(/EADDRINUSE/);
+  expect(existsSync(join(dataDir, 'node.lock'))).toBe(false);
+  await start(dataDir);
+});
+
+test('the lock of a process that is gone, or of another one with the same id, is taken over', async () => {
+  const dataDir = await newDirectory();
+  for (const stale of ['4194305 unknown\n', `${process.pid} ${randomUUID()}:1\n`, '']) {
+    await writeFile(join(dataDir, 'node.lock'), stale);
+    await (await start(dataDir)).close();
+  }
+});

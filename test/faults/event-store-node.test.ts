@@ -1,0 +1,183 @@
+/** The node is killed, its file cut, its directory contested: what was acknowledged is there, or the node says why not. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AppendResult, EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
+import { afterEach, beforeAll, expect, test } from '@jest/globals';
+import { type ForkedNode, forkNode, temporaryDirectory } from '../support/event-store-node.js';
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+beforeAll(() => {
+  execFileSync('npm', ['run', 'build'], { stdio: 'ignore' });
+});
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function newDirectory(): Promise<string> {
+  const dataDir = await temporaryDirectory();
+  cleanups.push(() => rm(dataDir, { recursive: true }));
+  return dataDir;
+}
+
+async function start(dataDir: string, port?: number): Promise<ForkedNode> {
+  const node = await forkNode(dataDir, port);
+  cleanups.push(() => node.kill());
+  return node;
+}
+
+function connect(node: ForkedNode): EventStoreDBClient {
+  const client = EventStoreDBClient.connectionString(node.connectionString);
+  cleanups.push(() => client.dispose());
+  return client;
+}
+
+interface Acknowledged {
+  readonly stream: string;
+  readonly ids: string[];
+  readonly result: AppendResult;
+}
+
+interface Stored {
+  readonly id: string;
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly position: bigint;
+}
+
+async function readEverything(client: EventStoreDBClient): Promise<Stored[]> {
+  const stored: Stored[] = [];
+  for await (const { event } of client.readAll()) {
+    if (event) stored.push({ id: event.id, stream: event.streamId, revision: event.revision, position: event.position.commit });
+  }
+  return stored;
+}
+
+/** Appends without end, 32 at a time in 8 streams, until the connection breaks. */
+async function appendUntilItBreaks(client: EventStoreDBClient, label: string, enough: () => void): Promise<Acknowledged[]> {
+  const acknowledged: Acknowledged[] = [];
+  const worker = async (index: number): Promise<void> => {
+    for (;;) {
+      const events = Array.from({ length: 1 + (index % 3) }, () => jsonEvent({ type: 'Written', data: { label, index } }));
+      const stream = `${label}-${index % 8}`;
+      try {
+        const result = await client.appendToStream(stream, events);
+        acknowledged.push({ stream, ids: events.map(({ id }) => id), result });
+        if (acknowledged.length === 300) enough();
+      } catch {
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, (_, index) => worker(index)));
+  return acknowledged;
+}
+
+test('kill -9 with many appends in flight, three times over, loses nothing acknowledged and leaves nothing half written', async () => {
+  const dataDir = await newDirectory();
+  const acknowledged: Acknowledged[] = [];
+  let port: number | undefined;
+  for (const label of ['first', 'second', 'third']) {
+    const node = await start(dataDir, port);
+    port = node.port;
+    acknowledged.push(...(await appendUntilItBreaks(connect(node), label, () => node.process.kill('SIGKILL'))));
+  }
+
+  const client = connect(await start(dataDir, port));
+  const stored = await readEverything(client);
+  const byId = new Map(stored.map((event) => [event.id, event]));
+  expect(acknowledged.length).toBeGreaterThanOrEqual(900);
+  expect(byId.size).toBe(stored.length);
+  for (const { stream, ids, result } of acknowledged) {
+    const events = ids.map((id) => byId.get(id));
+    expect(events.map((event) => event?.stream)).toEqual(ids.map(() => stream));
+    const firstRevision = result.nextExpectedRevision - BigInt(ids.length - 1);
+    expect(events.map((event) => event?.revision)).toEqual(ids.map((_, index) => firstRevision + BigInt(index)));
+    expect(events.at(-1)?.position).toBe(result.position?.commit);
+  }
+  const next = new Map<string, bigint>();
+  for (const [index, { stream, revision, position }] of stored.entries()) {
+    expect(revision).toBe(next.get(stream) ?? 0n);
+    next.set(stream, revision + 1n);
+    if (index > 0) expect(position).toBeGreaterThan(stored[index - 1]?.position as bigint);
+  }
+  for (const [stream, count] of next) {
+    const revisions: bigint[] = [];
+    for await (const { event } of client.readStream(stream)) revisions.push(event?.revision as bigint);
+    expect(revisions).toEqual(Array.from({ length: Number(count) }, (_, revision) => BigInt(revision)));
+  }
+});
+
+test('an append whose outcome a kill left unknown is written once by asking again', async () => {
+  const dataDir = await newDirectory();
+  const node = await start(dataDir);
+  const client = connect(node);
+  await client.appendToStream('s', jsonEvent({ type: 'Before', data: {} }));
+  const events = Array.from({ length: 50 }, (_, n) => jsonEvent({ type: 'Asked', data: { n } }));
+  const outcomes = Promise.allSettled(events.map((event) => client.appendToStream('s', event)));
+  await node.kill();
+  await outcomes;
+  const again = connect(await start(dataDir, node.port));
+  for (const event of events) await again.appendToStream('s', event);
+  const ids = (await readEverything(again)).map(({ id }) => id);
+  expect(ids).toHaveLength(51);
+  expect(new Set(ids)).toEqual(new Set([ids[0], ...events.map(({ id }) => id)]));
+});
+
+test('a second process on the directory is refused by name of the first, which goes on', async () => {
+  const dataDir = await newDirectory();
+  const node = await start(dataDir);
+  await expect(forkNode(dataDir)).rejects.toThrow(`in use by process ${node.process.pid}`);
+  await connect(node).appendToStream('s', jsonEvent({ type: 'Still', data: {} }));
+});
+
+test('SIGTERM and the end of the parent are clean ends', async () => {
+  const dataDir = await newDirectory();
+  expect(await (await start(dataDir)).stop()).toBe(0);
+  const orphan = await start(dataDir);
+  const exited = once(orphan.process, 'exit');
+  orphan.process.disconnect();
+  expect((await exited)[0]).toBe(0);
+});
+
+test('a file cut short opens with all that was acknowledged, or is refused each time with its name', async () => {
+  const dataDir = await newDirectory();
+  const file = join(dataDir, 'events.mdb');
+  const node = await start(dataDir);
+  const client = connect(node);
+  const text = 'x'.repeat(3000);
+  for (let n = 0; n < 60; n++) await client.appendToStream(`s-${n % 5}`, jsonEvent({ type: 'Kept', data: { n, text } }));
+  await client.dispose();
+  await node.stop();
+  const whole = await readFile(file);
+
+  const isWhole = async (): Promise<boolean> => {
+    const damaged = await stat(file);
+    try {
+      const reopened = await forkNode(dataDir);
+      const reader = EventStoreDBClient.connectionString(reopened.connectionString);
+      expect(await readEverything(reader)).toHaveLength(60);
+      await reader.dispose();
+      await reopened.stop();
+      return true;
+    } catch (error) {
+      expect(String(error)).toContain(`The event store file ${file} is damaged`);
+      expect((await stat(file)).size).toBe(damaged.size);
+      return false;
+    }
+  };
+  for (const size of [0, 100, 5000, Math.floor(whole.length / 2), whole.length - 60_000]) {
+    await writeFile(file, whole);
+    await truncate(file, size);
+    expect([size, await isWhole()]).toEqual([size, false]);
+    expect([size, await isWhole()]).toEqual([size, false]);
+  }
+  await writeFile(file, whole);
+  await truncate(file, whole.length - 1);
+  await isWhole();
+  await writeFile(file, whole);
+  expect(await isWhole()).toBe(true);
+});

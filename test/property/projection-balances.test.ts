@@ -1,0 +1,250 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { available, remainingOfKey } from '../../projections/balances/answers.js';
+import { type BalanceTables, balances, spentInWindow } from '../../projections/balances/balances.projection.js';
+import type { Fact } from '../../projections/runtime/projection.js';
+import { RowSet } from '../../projections/runtime/row-set.js';
+import { type AccountCommand, accountDecider } from '../../src/accounts/domain/account.decider.js';
+import { type Account, evolve, initialAccount, spentInWindow as spentByAccount } from '../../src/accounts/domain/account.js';
+import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
+import { available as availableToAccount } from '../../src/accounts/domain/burn-down.js';
+import { remainingOfKey as remainingToAccount } from '../../src/accounts/domain/reserve-credits.js';
+import { nano, nanoToText } from '../../src/kernel/credits.js';
+
+const START = Date.parse('2026-02-27T20:00:00.000Z');
+const HOUR_MS = 3_600_000;
+const ACCOUNTS = ['account1', 'account2'];
+const KEYS = ['k1', 'k2', 'k3'];
+
+type Step = (account: Account, now: number, n: number) => AccountCommand | undefined;
+
+/** What a customer, a provider and the jobs do. A step that the write side refuses leaves no event. */
+const steps = {
+  grant: fc.record({ amount: fc.bigInt(1n, 1_000n), hours: fc.option(fc.integer({ min: 1, max: 60 })), paid: fc.boolean() }).map(
+    ({ amount, hours, paid }): Step =>
+      (_account, now, n) => ({
+        type: 'GrantCredits',
+        grantId: `g${n}`,
+        kind: paid ? 'top_up' : 'promo',
+        amount: nano(amount),
+        priority: paid ? 50 : 10,
+        ...(hours === null ? {} : { expiresAt: now + hours * HOUR_MS }),
+      }),
+  ),
+  reserve: fc.record({ amount: fc.bigInt(0n, 400n), key: fc.constantFrom(...KEYS) }).map(
+    ({ amount, key }): Step =>
+      (_account, _now, n) => ({
+        type: 'ReserveCredits',
+        reservationId: `r${n}`,
+        generationId: `gen-${n}`,
+        keyId: key,
+        amount: nano(amount),
+        quote: { model: 'm', priceVersion: 'p', promptTokensMax: 1, completionTokensMax: 1 },
+        settleWithinMs: HOUR_MS,
+      }),
+  ),
+  settle: fc.record({ which: fc.nat(), cost: fc.bigInt(0n, 800n) }).map(
+    ({ which, cost }): Step =>
+      (account) => {
+        const reservationId = [...account.reservations.keys()][which % Math.max(1, account.reservations.size)];
+        return reservationId === undefined
+          ? undefined
+          : {
+              type: 'SettleReservation',
+              reservationId,
+              model: 'm',
+              cost: { exact: `${cost}000`, rounded: nanoToText(nano(cost)), lines: [] },
+              usage: { classes: {}, source: 'provider' },
+              priceVersion: 'p',
+              formulaVersion: 'f',
+              attempts: [],
+              outcome: 'completed',
+            };
+      },
+  ),
+  release: fc.nat().map(
+    (which): Step =>
+      (account) => {
+        const reservationId = [...account.reservations.keys()][which % Math.max(1, account.reservations.size)];
+        return reservationId === undefined ? undefined : { type: 'ReleaseReservation', reservationId, reason: 'provider_error' };
+      },
+  ),
+  expire: fc.constant<Step>(() => ({ type: 'ExpireCredits' })),
+  revoke: fc.constantFrom(...KEYS).map(
+    (keyId): Step =>
+      () => ({ type: 'RevokeApiKey', keyId }),
+  ),
+};
+
+const histories = fc
+  .array(
+    fc.record({
+      account: fc.constantFrom(...ACCOUNTS),
+      hours: fc.nat(12),
+      step: fc.oneof(
+        { weight: 3, arbitrary: steps.grant },
+        { weight: 6, arbitrary: steps.reserve },
+        { weight: 6, arbitrary: steps.settle },
+        { weight: 1, arbitrary: steps.release },
+        { weight: 1, arbitrary: steps.expire },
+        { weight: 1, arbitrary: steps.revoke },
+      ),
+    }),
+    { minLength: 10, maxLength: 120 },
+  )
+  .map((script) => {
+    const world = new World();
+    for (const { account, hours, step } of script) world.play(account, hours, step);
+    return world;
+  });
+
+/** The write side of two accounts, and all events in the order of their positions. */
+class World {
+  readonly facts: Fact[] = [];
+  readonly accounts = new Map(ACCOUNTS.map((accountId) => [accountId, initialAccount()]));
+  now = START;
+  private played = 0;
+
+  constructor() {
+    for (const accountId of ACCOUNTS) {
+      this.decide(accountId, { type: 'OpenAccount', accountId, username: 'ada', tier: 'free' });
+      KEYS.forEach((keyId, index) => {
+        const limits = [{}, { limit: nano(900n), limitReset: 'daily' as const }, { limit: nano(700n) }][index];
+        const key = { keyId, secretHash: keyId, name: keyId, limit: undefined, limitReset: undefined, expiresAt: undefined };
+        this.decide(accountId, { type: 'IssueApiKey', ...key, ...limits });
+      });
+    }
+  }
+
+  play(accountId: string, hours: number, step: Step): void {
+    this.now += hours * HOUR_MS;
+    const command = step(this.accountOf(accountId), this.now, this.played++);
+    if (command) this.decide(accountId, command);
+  }
+
+  accountOf(accountId: string): Account {
+    return this.accounts.get(accountId) as Account;
+  }
+
+  private decide(accountId: string, command: AccountCommand): void {
+    const decision = accountDecider.decide(command, this.accountOf(accountId), this.now);
+    if ('rejection' in decision) return;
+    for (const event of decision.events) this.append(accountId, event);
+  }
+
+  private append(accountId: string, event: AccountEvent): void {
+    this.accounts.set(accountId, evolve(this.accountOf(accountId), event, this.now));
+    const occurredAt = new Date(this.now).toISOString();
+    this.facts.push({ stream: `account-${accountId}`, position: BigInt(this.facts.length), metadata: { occurredAt }, ...event });
+  }
+}
+
+/** Tables in memory, folded in batches as the runtime does it. */
+class Tables {
+  readonly rows = { accounts: new Map(), lots: new Map(), keys: new Map(), reservations: new Map() } as {
+    readonly [Table in keyof BalanceTables]: Map<string, BalanceTables[Table]>;
+  };
+
+  fold(batch: readonly Fact[]): this {
+    const sets = {
+      accounts: this.open('accounts', batch),
+      lots: this.open('lots', batch),
+      keys: this.open('keys', batch),
+      reservations: this.open('reservations', batch),
+    };
+    for (const fact of batch) balances.fold(sets, fact);
+    this.keep('accounts', sets.accounts);
+    this.keep('lots', sets.lots);
+    this.keep('keys', sets.keys);
+    this.keep('reservations', sets.reservations);
+    return this;
+  }
+
+  of<Table extends keyof BalanceTables>(table: Table, accountId: string): BalanceTables[Table][] {
+    return [...this.rows[table].values()].filter((row) => row.accountId === accountId);
+  }
+
+  /** All rows of all tables, in the order of their keys. */
+  sorted() {
+    return Object.values(this.rows).map((rows) => [...rows.entries()].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  private open<Table extends keyof BalanceTables>(table: Table, batch: readonly Fact[]): RowSet<BalanceTables[Table]> {
+    const rows = new RowSet<BalanceTables[Table]>(table, balances.keys[table]);
+    for (const fact of batch) for (const key of balances.rowsOf(fact)[table]) rows.name(key);
+    const stored = rows.keys().map((key) => this.rows[table].get(this.idOf(table, key)));
+    rows.load(stored.filter((row) => row !== undefined));
+    return rows;
+  }
+
+  private keep<Table extends keyof BalanceTables>(table: Table, rows: RowSet<BalanceTables[Table]>): void {
+    const { upserts, deletes } = rows.changes();
+    for (const row of upserts) this.rows[table].set(this.idOf(table, row), row);
+    for (const key of deletes) this.rows[table].delete(this.idOf(table, key));
+  }
+
+  private idOf<Table extends keyof BalanceTables>(table: Table, key: Partial<BalanceTables[Table]>): string {
+    return balances.keys[table].map((column) => String(key[column])).join('/');
+  }
+}
+
+const sum = (amounts: readonly bigint[]): bigint => amounts.reduce((total, amount) => total + amount, 0n);
+
+describe('balances, for every history that the write side can produce', () => {
+  test('no credit is lost: earned = free + held + spent + expired, and nothing is spent that a lot did not pay', () => {
+    fc.assert(
+      fc.property(histories, (world) => {
+        const tables = new Tables().fold(world.facts);
+        for (const account of tables.rows.accounts.values()) {
+          const lots = tables.of('lots', account.accountId);
+          const free = sum(lots.map(({ remaining, held }) => remaining - held));
+          const held = sum(lots.map((lot) => lot.held));
+          const reserved = tables.of('reservations', account.accountId);
+          expect(account.totalEarned).toBe(free + held + account.totalSpent + account.totalExpired);
+          expect(account.totalEarned).toBe(sum(lots.map(({ granted }) => granted)));
+          expect(held).toBe(sum(reserved.map(({ amount }) => amount)));
+          expect(held).toBe(sum(tables.of('keys', account.accountId).map((key) => key.held)));
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('the answers are those that the write side decides by', () => {
+    fc.assert(
+      fc.property(histories, fc.nat(48), (world, hoursLater) => {
+        const tables = new Tables().fold(world.facts);
+        const at = world.now + hoursLater * HOUR_MS;
+        for (const [accountId, state] of world.accounts) {
+          const [account] = tables.of('accounts', accountId);
+          if (!account) throw new Error('no row');
+          expect(available(account, tables.of('lots', accountId), at)).toBe(availableToAccount(state, at));
+          expect(account.receivable).toBe(state.receivable);
+          for (const row of tables.of('keys', accountId)) {
+            const key = state.keys.get(row.keyId);
+            if (!key) throw new Error('no key');
+            expect(spentInWindow(row, at)).toBe(spentByAccount(key, at));
+            expect(remainingOfKey(row, at)).toBe(remainingToAccount(key, at));
+            expect(row.revoked).toBe(key.revoked);
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('how the events are cut into batches does not matter', () => {
+    fc.assert(
+      fc.property(histories, fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1 }), (world, sizes) => {
+        const cut = new Tables();
+        for (let from = 0, n = 0; from < world.facts.length; n++) {
+          const size = sizes[n % sizes.length] as number;
+          cut.fold(world.facts.slice(from, from + size));
+          from += size;
+        }
+        expect(cut.sorted()).toEqual(new Tables().fold(world.facts).sorted());
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { RowSet } from '../../projections/runtime/row-set.js';
+
+interface Row {
+  readonly a: string;
+  readonly b: string;
+  readonly n: number;
+}
+
+const given = (...stored: Row[]): RowSet<Row> => {
+  const rows = new RowSet<Row>('table', ['a', 'b']);
+  rows.name({ a: '1', b: '1' });
+  rows.name({ a: '1', b: '2' });
+  rows.load(stored);
+  return rows;
+};
+
+describe('the rows of a batch', () => {
+  test('shows what is stored, and then what was put', () => {
+    const rows = given({ a: '1', b: '1', n: 1 });
+    expect(rows.get({ a: '1', b: '1' })).toEqual({ a: '1', b: '1', n: 1 });
+    expect(rows.find({ a: '1', b: '2' })).toBeUndefined();
+    rows.put({ a: '1', b: '1', n: 2 });
+    expect(rows.get({ a: '1', b: '1' })).toEqual({ a: '1', b: '1', n: 2 });
+  });
+
+  test('tells what was changed, and nothing that was only read', () => {
+    const rows = given({ a: '1', b: '1', n: 1 }, { a: '1', b: '2', n: 1 });
+    rows.get({ a: '1', b: '1' });
+    rows.put({ a: '1', b: '2', n: 2 });
+    expect(rows.changes()).toEqual({ upserts: [{ a: '1', b: '2', n: 2 }], deletes: [] });
+  });
+
+  test('deletes what is stored, and forgets what came and went within the batch', () => {
+    const rows = given({ a: '1', b: '1', n: 1 });
+    rows.delete({ a: '1', b: '1' });
+    rows.put({ a: '1', b: '2', n: 2 });
+    rows.delete({ a: '1', b: '2' });
+    expect(rows.changes()).toEqual({ upserts: [], deletes: [{ a: '1', b: '1' }] });
+  });
+
+  test('refuses a row that no event names, so that a fold cannot read what was not loaded', () => {
+    expect(() => given().find({ a: '2', b: '1' })).toThrow('the event does not name row ["2","1"] of table');
+  });
+});
