@@ -1,5 +1,5 @@
 /** The import rules of the project, as errors. The reasons stand beside each rule. */
-const PURE = '^src/kernel/|^src/[^/]+/domain/|^projections/[^/]+/[^/]+\\.projection\\.ts$';
+const PURE = '^src/kernel/|^src/[^/]+/domain/|^projections/[^/]+/[^/]+\\.projection\\.ts$|^projections/runtime/projection\\.ts$';
 
 module.exports = {
   forbidden: [

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { ApiError } from '../../src/http/api-error.js';
+import { invalid } from '../../src/http/validation.js';
 
 /** Who asks about which account, and how fresh the answer is to be. */
 export interface Question {
@@ -19,9 +19,7 @@ export function questionOf(request: FastifyRequest, minPosition: string | undefi
   const { principal } = request;
   if (!principal) throw new Error('the route is not guarded by authentication');
   if (minPosition !== undefined && !POSITION.test(minPosition)) {
-    throw new ApiError(400, 'invalid_parameter', 'min_position must be a position that a write answered with', {
-      param: 'min_position',
-    });
+    throw invalid('min_position', 'a position that a write answered with');
   }
   const asked = BigInt(minPosition ?? 0);
   return {

@@ -41,7 +41,7 @@ export class RowSet<Row extends object> implements Rows<Row> {
 
   get(key: Partial<Row>): Row {
     const row = this.find(key);
-    if (!row) throw new Error(`${this.table} has no row ${this.idOf(key)}`);
+    if (!row) throw new Error(`there is no row ${this.describe(key)}`);
     return row;
   }
 
@@ -71,13 +71,18 @@ export class RowSet<Row extends object> implements Rows<Row> {
 
   private namedIdOf(key: Partial<Row>): string {
     const id = this.idOf(key);
-    if (!this.named.has(id)) throw new Error(`the event does not name row ${id} of ${this.table}`);
+    if (!this.named.has(id)) throw new Error(`the event does not name row ${this.describe(key)}`);
     return id;
   }
 
+  /** The values of the key, apart by a character that no text in PostgreSQL can hold. */
   private idOf(key: Partial<Row>): string {
-    return this.keyColumns.length === 1
-      ? String(key[this.keyColumns[0] as keyof Row])
-      : JSON.stringify(this.keyColumns.map((column) => key[column]));
+    let id = '';
+    for (const column of this.keyColumns) id += id === '' ? key[column] : `\0${key[column]}`;
+    return id;
+  }
+
+  private describe(key: Partial<Row>): string {
+    return `${this.table} (${this.keyColumns.map((column) => key[column]).join(', ')})`;
   }
 }

@@ -6,7 +6,8 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<
   const result = schema.safeParse(value, { reportInput: false });
   if (result.success) return result.data;
   const issue = result.error.issues[0] as z.core.$ZodIssue;
-  throw invalid(fieldPath(issue.path), issue.message);
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  throw invalid(fieldPath([...issue.path, ...unknown]), unknown.length > 0 ? 'is not a field of this request' : issue.message);
 }
 
 /** The 400 of a field. */

@@ -21,7 +21,8 @@ export interface Receiver {
  * event emitter between the socket and the receiver.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
-  private controller: Dispatcher.DispatchController | undefined;
+  /** Hidden: it leads to the request, whose headers hold the key. */
+  #controller: Dispatcher.DispatchController | undefined;
   private idle: NodeJS.Timeout;
   private paused = false;
   private ending = false;
@@ -38,7 +39,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   pause(): void {
     if (this.closed) return;
     this.paused = true;
-    this.controller?.pause();
+    this.#controller?.pause();
   }
 
   resume(): void {
@@ -48,7 +49,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.idle.refresh();
     // undici's parser must not be entered from within one of its own callbacks, whoever's they are.
     queueMicrotask(() => {
-      if (!this.paused && !this.closed) this.controller?.resume();
+      if (!this.paused && !this.closed) this.#controller?.resume();
     });
   }
 
@@ -56,7 +57,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   abort(): void {
     if (this.closed) return;
     this.close();
-    this.controller?.abort(new Error('aborted'));
+    this.#controller?.abort(new Error('aborted'));
   }
 
   /** Nothing more of interest will come: the connection has this long to finish the answer and become free. */
@@ -68,7 +69,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.controller = controller;
+    this.#controller = controller;
     if (this.closed) controller.abort(new Error('aborted'));
     else if (this.paused) controller.pause();
   }
@@ -94,7 +95,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.closed) return;
     this.close();
-    this.receiver.broken(breakageOf(error, this.controller !== undefined));
+    this.receiver.broken(breakageOf(error, this.#controller !== undefined));
   }
 
   private refresh(): void {
@@ -104,7 +105,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private giveUp(): void {
     if (this.closed || this.paused) return;
     this.close();
-    this.controller?.abort(new Error('idle'));
+    this.#controller?.abort(new Error('idle'));
     this.receiver.broken({ failure: 'timeout', what: 'sent nothing in time' });
   }
 

@@ -23,7 +23,7 @@ export interface ChatCall {
   /** The caller's parameters that this model takes, in OpenAI's form, without `model`, `stream` and `stream_options`. */
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The caller has left: the connection is destroyed at once, also while the provider has not answered yet. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A JSON object of OpenAI's chat completion or chunk, as parsed. */

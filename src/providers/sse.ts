@@ -5,6 +5,8 @@
  *
  * The usual case – one `data` line, whole within one chunk – hands out a view of that chunk and copies nothing.
  */
+import { GrowingBuffer } from './growing-buffer.js';
+
 export interface EventStreamListener {
   /** @param data the event's data; may be a view of the chunk being pushed @param event the `event` field, '' without one */
   event(data: Buffer, event: string): void;
@@ -134,29 +136,4 @@ function isField(bytes: Buffer, from: number, end: number, name: string): boolea
 function valueStart(bytes: Buffer, afterName: number, end: number): number {
   if (afterName === end) return end;
   return afterName + 1 < end && bytes[afterName + 1] === SPACE ? afterName + 2 : afterName + 1;
-}
-
-/** Bytes put together piece by piece, in amortised linear time even when they come one at a time. */
-class GrowingBuffer {
-  length = 0;
-  private bytes = EMPTY;
-
-  append(from: Buffer, start: number, end: number): void {
-    const length = this.length + end - start;
-    if (length > this.bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(1024, length, 2 * this.bytes.length));
-      this.bytes.copy(grown, 0, 0, this.length);
-      this.bytes = grown;
-    }
-    from.copy(this.bytes, this.length, start, end);
-    this.length = length;
-  }
-
-  /** What was gathered, which the taker owns. */
-  take(): Buffer {
-    const taken = this.bytes.subarray(0, this.length);
-    this.bytes = EMPTY;
-    this.length = 0;
-    return taken;
-  }
 }

@@ -19,13 +19,18 @@ export interface UpstreamSettings {
  * server that closes first – uvicorn does after 5 s, without saying so – takes with it a request that may or may not have counted.
  */
 export class Upstream {
-  private readonly pool: Pool;
-  private readonly path: string;
+  /** Hidden: its queue holds headers, and these the key. */
+  readonly #pool: Pool;
+  private readonly basePath: string;
+  private readonly query: string;
+  private readonly idleTimeoutMs: number;
 
-  constructor(private readonly settings: UpstreamSettings) {
+  constructor(settings: UpstreamSettings) {
     const { origin, pathname, search } = new URL(settings.baseUrl);
-    this.path = `${pathname.replace(/\/+$/, '')}%path${search}`;
-    this.pool = new Pool(origin, {
+    this.basePath = pathname.replace(/\/+$/, '');
+    this.query = search;
+    this.idleTimeoutMs = settings.idleTimeoutMs;
+    this.#pool = new Pool(origin, {
       connect: connectorWithTimeout(settings.connectTimeoutMs),
       connections: settings.connectionsMax ?? 1024,
       pipelining: 1,
@@ -38,14 +43,14 @@ export class Upstream {
 
   /** @param headers names and values in turn */
   post(path: string, headers: string[], body: string, receiver: Receiver): Exchange {
-    const exchange = new Exchange(receiver, this.settings.idleTimeoutMs);
-    this.pool.dispatch({ method: 'POST', path: this.path.replace('%path', path), headers, body }, exchange);
+    const exchange = new Exchange(receiver, this.idleTimeoutMs);
+    this.#pool.dispatch({ method: 'POST', path: this.basePath + path + this.query, headers, body }, exchange);
     return exchange;
   }
 
   /** Cuts what is open. */
   close(): Promise<void> {
-    return this.pool.destroy();
+    return this.#pool.destroy();
   }
 }
 

@@ -111,6 +111,24 @@ test('kill -9 with many appends in flight, three times over, loses nothing ackno
   }
 });
 
+test('an append is on disk in the moment it is acknowledged', async () => {
+  const dataDir = await newDirectory();
+  const ids: string[] = [];
+  let port: number | undefined;
+  for (let round = 0; round < 5; round++) {
+    const node = await start(dataDir, port);
+    port = node.port;
+    const client = connect(node);
+    await client.appendToStream('warm', jsonEvent({ type: 'Warm', data: {} }));
+    const event = jsonEvent({ type: 'Acknowledged', data: { round } });
+    await client.appendToStream('s', event).then(() => node.process.kill('SIGKILL'));
+    await node.kill();
+    ids.push(event.id);
+  }
+  const stored = await readEverything(connect(await start(dataDir, port)));
+  expect(stored.filter(({ stream }) => stream === 's').map(({ id }) => id)).toEqual(ids);
+});
+
 test('an append whose outcome a kill left unknown is written once by asking again', async () => {
   const dataDir = await newDirectory();
   const node = await start(dataDir);

@@ -52,7 +52,7 @@ const tallyOf = (name: string, prefix: string): ProjectionDefinition<{ tallies: 
 const closing: (() => Promise<unknown>)[] = [];
 const atEnd = (close: () => Promise<unknown>): void => void closing.push(close);
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) { console.log('closing', close.toString()); await close(); }
+  for (const close of closing.splice(0).reverse()) await close();
 });
 
 let node: Awaited<ReturnType<typeof startEventStoreNode>>;

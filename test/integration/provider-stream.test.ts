@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { OpenAiProvider } from '../../src/providers/openai/openai-provider.js';
 import type { ChatCall, ChatObject, ChatSink, ChatStream, ProviderError, ReportedUsage } from '../../src/providers/provider.js';
@@ -267,6 +268,13 @@ describe('a stream that breaks', () => {
     expect([sink.order, sink.failure?.failure]).toEqual([['chunk', 'fail'], failure]);
   });
 
+  test('by an error that tells what was used up to it', async () => {
+    const sink = await run(
+      await eventStream('{"error":{"code":502},"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}'),
+    );
+    expect([sink.order, sink.usages[0]?.usage]).toEqual([['usage', 'fail'], { input_uncached: 3, output_visible: 2 }]);
+  });
+
   test('by an event beyond all bounds', async () => {
     const baseUrl = await raw((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -453,6 +461,11 @@ test('no failure holds the key', async () => {
   }
   errors.push((await run(await eventStream(echo))).failure);
   errors.push(await refusalOf('http://127.0.0.1:1/v1'));
+  const holder = provider((await upstream({ silent: 'after_headers' })).url);
+  const stream = await holder.stream(CALL, new Recorder());
+  for (const object of [holder, stream]) {
+    expect(inspect(object, { depth: 20, showHidden: true, maxArrayLength: null })).not.toContain('canary');
+  }
   for (const error of errors as Error[]) {
     const told = `${error.message} ${error.stack} ${JSON.stringify(error)} ${JSON.stringify(Object.entries(error))} ${String(error.cause)}`;
     expect(told).not.toContain('canary');

@@ -259,7 +259,7 @@ describe('balances', () => {
         /unknown event of an account: CreditsConjured/,
       ],
       ['an account opened twice', [opened, opened], /was opened before/],
-      ['an event before the opening', [granted('A', '1')], /accounts has no row a1/],
+      ['an event before the opening', [granted('A', '1')], /there is no row accounts \(a1\)/],
       [
         'a debit of more than remains',
         [opened, granted('A', '1'), { type: 'CreditsExpired', data: { lotId: 'A', amount: '2' } }],
@@ -281,7 +281,7 @@ describe('balances', () => {
         ],
         /would hold 1 of 0/,
       ],
-      ['the end of a reservation that is not open', [opened, issued(), released('r1', [])], /reservations has no row/],
+      ['the end of a reservation that is not open', [opened, issued(), released('r1', [])], /there is no row reservations \(a1, r1\)/],
     ])('%s', (_what, events, message) => {
       expect(() => rowsAfter(...events)).toThrow(message);
     });

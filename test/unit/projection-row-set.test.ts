@@ -40,6 +40,6 @@ describe('the rows of a batch', () => {
   });
 
   test('refuses a row that no event names, so that a fold cannot read what was not loaded', () => {
-    expect(() => given().find({ a: '2', b: '1' })).toThrow('the event does not name row ["2","1"] of table');
+    expect(() => given().find({ a: '2', b: '1' })).toThrow('the event does not name row table (2, 1)');
   });
 });

@@ -11,7 +11,7 @@ import type {
   ReservationSettled,
   Tier,
 } from './accounts.events.js';
-import { sortLots } from './burn-down.js';
+import { freeAt, type Lot, type Lots, sortLots } from './burn-down.js';
 
 /** What the next decision about an account needs, and no more. */
 export interface Account {
@@ -19,7 +19,7 @@ export interface Account {
   readonly username: string;
   readonly tier: Tier;
   /** Open lots in burn-down order; a lot leaves when nothing remains of it. */
-  readonly lots: ReadonlyMap<LotId, Lot>;
+  readonly lots: Lots;
   /** Every grant ever made, so that the same grant twice is one. */
   readonly grants: ReadonlyMap<GrantId, CreditsGranted['data']>;
   readonly reservations: ReadonlyMap<ReservationId, Reservation>;
@@ -29,18 +29,6 @@ export interface Account {
   /** Cost that no lot could pay. While it stands nothing is available. */
   readonly receivable: NanoCredits;
   readonly lastEventAt: Instant;
-}
-
-export interface Lot {
-  readonly lotId: LotId;
-  readonly priority: number;
-  /** Money paid per credit, in nano-units of the currency; zero where the credits were given. */
-  readonly costBasis: bigint;
-  readonly effectiveAt: Instant;
-  readonly expiresAt: Instant | undefined;
-  readonly remaining: NanoCredits;
-  /** The part of `remaining` that open reservations have set aside. */
-  readonly held: NanoCredits;
 }
 
 export interface Reservation {
@@ -143,6 +131,9 @@ export const copyAccount = (account: Account): Account => ({
   closed: new Map(account.closed),
   keys: new Map(account.keys),
 });
+
+/** What may be reserved at t, whether or not the expiry of a lot has been written yet. Nothing while the account owes. */
+export const available = (account: Account, at: Instant): NanoCredits => (account.receivable > 0n ? ZERO : freeAt(account.lots, at));
 
 /** What a key has spent in the limit window that holds `at`. */
 export function spentInWindow(key: ApiKey, at: Instant): NanoCredits {

@@ -1,8 +1,23 @@
-import { least, type NanoCredits, nano, nanoToText, ZERO } from '../../kernel/credits.js';
+import { least, type NanoCredits, nano, nanoToText } from '../../kernel/credits.js';
 import type { LotId } from '../../kernel/ids.js';
 import type { Instant } from '../../kernel/time.js';
-import type { Account, Lot } from './account.js';
 import type { LotAmount } from './accounts.events.js';
+
+/** Credits granted at once, as far as they remain. */
+export interface Lot {
+  readonly lotId: LotId;
+  readonly priority: number;
+  /** Money paid per credit, in nano-units of the currency; zero where the credits were given. */
+  readonly costBasis: bigint;
+  readonly effectiveAt: Instant;
+  readonly expiresAt: Instant | undefined;
+  readonly remaining: NanoCredits;
+  /** The part of `remaining` that open reservations have set aside. */
+  readonly held: NanoCredits;
+}
+
+/** Lots in burn-down order. */
+export type Lots = ReadonlyMap<LotId, Lot>;
 
 /**
  * Burn-down order `mcphub@1`: which lot pays first. Priority ascending, expiry ascending (none last), cost basis ascending (free
@@ -31,11 +46,10 @@ export const isExpired = (lot: Lot, at: Instant): boolean => lot.expiresAt !== u
 /** What of a lot no reservation holds. */
 export const freeOf = (lot: Lot): NanoCredits => nano(lot.remaining - lot.held);
 
-/** What may be reserved at t, whether or not the expiry of a lot has been written yet. */
-export function available(account: Account, at: Instant): NanoCredits {
-  if (account.receivable > 0n) return ZERO;
+/** What of the eligible lots no reservation holds. */
+export function freeAt(lots: Lots, at: Instant): NanoCredits {
   let total = 0n;
-  for (const lot of account.lots.values()) if (isEligible(lot, at)) total += freeOf(lot);
+  for (const lot of lots.values()) if (isEligible(lot, at)) total += freeOf(lot);
   return nano(total);
 }
 
@@ -43,10 +57,10 @@ export function available(account: Account, at: Instant): NanoCredits {
  * Takes an amount from the free parts of the eligible lots, in order.
  * @returns the parts taken, and what could not be covered
  */
-export function take(account: Account, amount: NanoCredits, at: Instant): { parts: LotAmount[]; missing: NanoCredits } {
+export function take(lots: Lots, amount: NanoCredits, at: Instant): { parts: LotAmount[]; missing: NanoCredits } {
   const parts: LotAmount[] = [];
   let missing = amount;
-  for (const lot of account.lots.values()) {
+  for (const lot of lots.values()) {
     if (missing === 0n) break;
     if (!isEligible(lot, at)) continue;
     const part = least(freeOf(lot), missing);

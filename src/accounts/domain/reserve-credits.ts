@@ -2,10 +2,10 @@ import { type NanoCredits, nano, nanoToText, plus, ZERO } from '../../kernel/cre
 import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { GenerationId, KeyId, ReservationId } from '../../kernel/ids.js';
 import { type Instant, instantToText } from '../../kernel/time.js';
-import { type Account, type ApiKey, isOpen, spentInWindow } from './account.js';
+import { type Account, type ApiKey, available, isOpen, spentInWindow } from './account.js';
 import type { CreditsReserved, Quote } from './accounts.events.js';
 import { isUsable } from './api-keys.js';
-import { available, take } from './burn-down.js';
+import { take } from './burn-down.js';
 
 export interface ReserveCredits {
   readonly type: 'ReserveCredits';
@@ -49,7 +49,7 @@ export function reserveCredits(
     return reject({ reason: 'key_limit_exceeded', needed: command.amount, remaining });
   }
 
-  const { parts: holds, missing } = take(account, command.amount, at);
+  const { parts: holds, missing } = take(account.lots, command.amount, at);
   if (missing > 0n || account.receivable > 0n) {
     return reject({
       reason: 'insufficient_credits',

@@ -98,5 +98,5 @@ function splitHolds(reservation: Reservation, cost: NanoCredits) {
 /** Takes what the holds did not cover from what is free, in burn-down order. While the account owes, nothing is free. */
 function takeBeyondHolds(account: Account, amount: NanoCredits, at: Instant) {
   if (amount === 0n || account.receivable > 0n) return { parts: [], missing: amount };
-  return take(account, amount, at);
+  return take(account.lots, amount, at);
 }

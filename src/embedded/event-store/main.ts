@@ -10,6 +10,12 @@ const { values } = parseArgs({
   },
 });
 
+// A commit that the disk refuses surfaces here. Nobody knows what is on disk after a failed fsync except the disk: end, and let
+// the next start read it.
+process.once('unhandledRejection', (error) => fail('The event store node stops', error));
+
+const isChild = process.send !== undefined;
+
 try {
   const dataDir = values['data-dir'];
   if (!dataDir) throw new Error('The event store node needs --data-dir.');
@@ -20,11 +26,16 @@ try {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  // The parent died or let go: nobody is left to stop this process.
+  // The parent died or let go, perhaps already: nobody is left to stop this process.
   process.once('disconnect', stop);
+  if (isChild && !process.connected) await stop();
   process.stdout.write(`${JSON.stringify({ ready: true, port: node.port })}\n`);
   process.send?.({ ready: true, port: node.port });
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  fail('The event store node does not start', error);
+}
+
+function fail(what: string, error: unknown): never {
+  process.stderr.write(`${what}: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 }

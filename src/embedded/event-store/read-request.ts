@@ -14,7 +14,7 @@ export interface ReadRequest {
   /** Undefined for a subscription. */
   readonly eventsMax: number | undefined;
   readonly filter: EventFilter | undefined;
-  /** Events that a filtered subscription looks at between two checkpoints. */
+  /** Events that a filtered subscription looks at between two checkpoints; without a filter there are none. */
   readonly checkpointInterval: number;
 }
 
@@ -36,6 +36,10 @@ export function parseReadRequest(request: ReadReq): ReadRequest {
     backwards: options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS,
     eventsMax: options.hasSubscription() ? undefined : Number(options.getCount()),
     filter: filter && filterOf(filter),
-    checkpointInterval: (filter?.getMax() || SEARCH_WINDOW_DEFAULT) * (filter?.getCheckpointintervalmultiplier() || 1),
+    checkpointInterval: filter ? checkpointIntervalOf(filter) : Number.POSITIVE_INFINITY,
   };
+}
+
+function checkpointIntervalOf(filter: ReadReq.Options.FilterOptions): number {
+  return (filter.getMax() || SEARCH_WINDOW_DEFAULT) * (filter.getCheckpointintervalmultiplier() || 1);
 }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Breakage, Exchange, Receiver } from '../exchange.js';
+import { GrowingBuffer } from '../growing-buffer.js';
 import type { ChatObject, CompletedChat, ProviderError } from '../provider.js';
 import { toCanonical } from './dialect.js';
 import { breakage, brokenAnswer, errorInAnswer, type Origin, refusal } from './failures.js';
@@ -13,8 +14,7 @@ export class AnswerAtOnce implements Receiver {
   exchange: Exchange | undefined;
   private status = 0;
   private headers: IncomingHttpHeaders = {};
-  private readonly parts: Buffer[] = [];
-  private length = 0;
+  private readonly body = new GrowingBuffer();
 
   constructor(
     private readonly origin: Origin,
@@ -28,17 +28,15 @@ export class AnswerAtOnce implements Receiver {
   }
 
   bytes(chunk: Buffer): void {
-    this.parts.push(chunk);
-    this.length += chunk.length;
-    if (this.status === 200 && this.length <= ANSWER_BYTES_MAX) return;
-    if (this.status !== 200 && this.length <= REFUSAL_BYTES_MAX) return;
+    this.body.append(chunk, 0, chunk.length);
+    if (this.body.length <= (this.status === 200 ? ANSWER_BYTES_MAX : REFUSAL_BYTES_MAX)) return;
     this.exchange?.abort();
     if (this.status === 200) this.reject(brokenAnswer(this.origin, 'sent an answer beyond all bounds'));
     else this.end();
   }
 
   end(): void {
-    const body = Buffer.concat(this.parts);
+    const body = this.body.take();
     if (this.status !== 200) this.reject(refusal(this.origin, this.status, this.headers, body));
     else this.settle(parsedObject(body));
   }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Breakage, Exchange, Receiver } from '../exchange.js';
 import type { ChatSink, ChatStream, ProviderError } from '../provider.js';
-import { type EventStreamListener, EventStreamParser } from '../sse.js';
+import { type EventStreamListener, EventStreamParser, EventTooLarge } from '../sse.js';
 import { AnswerAtOnce, parsedObject } from './answer-at-once.js';
 import { toCanonical } from './dialect.js';
 import { breakage, brokenAnswer, errorInAnswer, type Origin } from './failures.js';
@@ -48,7 +48,7 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
   }
 
   head(status: number, headers: IncomingHttpHeaders) {
-    const type = headers['content-type'];
+    const type = headers['content-type']?.toLowerCase();
     if (status === 200 && (type === undefined || type.startsWith('text/event-stream'))) return this.open();
     const notAsked = () => this.reject(brokenAnswer(this.origin, 'did not answer with a stream'));
     this.instead = new AnswerAtOnce(this.origin, notAsked, this.reject);
@@ -62,7 +62,8 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
     try {
       this.parser.push(chunk);
     } catch (error) {
-      this.failWith(brokenAnswer(this.origin, `sent ${(error as Error).message}`));
+      if (!(error instanceof EventTooLarge)) throw error;
+      this.failWith(brokenAnswer(this.origin, `sent ${error.message}`));
     }
   }
 
@@ -70,12 +71,11 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
     if (data.length === DONE.length && data.equals(DONE)) return this.finish(true);
     const chunk = parsedObject(data);
     if (chunk === undefined) return this.failWith(brokenAnswer(this.origin, 'sent an event that is no chat completion chunk'));
+    const reported = reportedUsage(chunk.usage);
+    if (reported !== undefined) this.sink.usage(reported);
+    if (this.over) return;
     if (chunk.error) return this.failWith(errorInAnswer(this.origin, chunk));
-    if (chunk.usage) {
-      const reported = reportedUsage(chunk.usage);
-      if (reported !== undefined) this.sink.usage(reported);
-      if (this.over || !Array.isArray(chunk.choices) || chunk.choices.length === 0) return;
-    }
+    if (reported !== undefined && !(Array.isArray(chunk.choices) && chunk.choices.length > 0)) return;
     if (toCanonical(chunk)) this.sink.chunk(Buffer.from(JSON.stringify(chunk)), chunk);
     else this.sink.chunk(data, chunk);
   }

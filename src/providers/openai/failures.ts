@@ -3,11 +3,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Breakage } from '../exchange.js';
 import { ProviderError, type ProviderFailure } from '../provider.js';
 
-/** Who failed, and what must never be repeated. */
+/** Who failed. */
 export interface Origin {
   readonly id: string;
   readonly name: string;
-  readonly apiKey: string;
+  /** Takes our key, and what looks like one, out of a provider's words. The key itself is held by no object. */
+  readonly clean: (words: string) => string;
 }
 
 const GENERIC: Record<ProviderFailure, string> = {
@@ -43,7 +44,7 @@ function failureOfStatus(status: number): ProviderFailure {
   if (status === 429) return 'rate_limited';
   if (status === 408 || status === 504 || status === 524) return 'timeout';
   if (status === 503 || status === 529) return 'overloaded';
-  if (status === 409 || status === 425 || status >= 500) return 'unavailable';
+  if (status < 300 || status === 409 || status === 425 || status >= 500) return 'unavailable';
   // 401 to 404, a redirect, a method or media type not allowed: what we were configured with is wrong.
   return 'credentials';
 }
@@ -64,14 +65,13 @@ function failureOfCode(told: Told): ProviderFailure {
 const isUnpaid = ({ code, type }: Told) => /insufficient_quota|insufficient_balance|billing/.test(`${code ?? ''} ${type ?? ''}`);
 
 function providerError(origin: Origin, failure: ProviderFailure, status: number, told: Told, retryAfter?: number) {
-  const clean = (text: string) => redact(text, origin.apiKey);
-  const words = failure === 'refused' && told.message ? clean(told.message) : `${origin.name} ${GENERIC[failure]}`;
+  const words = failure === 'refused' && told.message ? origin.clean(told.message) : `${origin.name} ${GENERIC[failure]}`;
   return new ProviderError(failure, words, {
     provider: origin.id,
     status,
     ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
-    ...(told.code !== undefined && { code: clean(told.code) }),
-    ...(told.param !== undefined && { param: clean(told.param) }),
+    ...(told.code !== undefined && { code: origin.clean(told.code) }),
+    ...(told.param !== undefined && { param: origin.clean(told.param) }),
   });
 }
 
@@ -105,13 +105,12 @@ function parsed(body: Buffer): unknown {
 const TOLD_CHARACTERS_MAX = 1_000;
 
 /** Our key, and anything that looks like one: providers repeat the key they refuse. */
-function redact(words: string, apiKey: string): string {
-  return words
+export const cleaner = (apiKey: string) => (words: string) =>
+  words
     .replaceAll(apiKey, '[redacted]')
-    .replace(/\b(?:sk|pk|rk|key)-[\w*.-]{6,}/gi, '[redacted]')
+    .replace(/\b(?:sk|pk|rk)-[\w*.-]{6,}/gi, '[redacted]')
     .replace(/\bbearer\s+\S+/gi, '[redacted]')
     .slice(0, TOLD_CHARACTERS_MAX);
-}
 
 function retryAfterSeconds(headers: IncomingHttpHeaders): number | undefined {
   const milliseconds = Number(headers['retry-after-ms'] ?? Number.NaN);

@@ -3,7 +3,7 @@ import { type ChatCall, type ChatSink, type ChatStream, type CompletedChat, type
 import { Upstream, type UpstreamSettings } from '../upstream.js';
 import { AnswerAtOnce } from './answer-at-once.js';
 import { AnswerInChunks } from './answer-in-chunks.js';
-import type { Origin } from './failures.js';
+import { cleaner, type Origin } from './failures.js';
 
 export interface OpenAiSettings extends UpstreamSettings {
   readonly id: string;
@@ -18,11 +18,14 @@ export class OpenAiProvider implements Provider {
   readonly stopsBillingOnAbort = true;
   private readonly upstream: Upstream;
   private readonly origin: Origin;
+  /** Out of sight of whoever logs or serializes this object. */
+  readonly #authorization: string;
 
   constructor(settings: OpenAiSettings) {
     this.id = settings.id;
     this.name = settings.name;
-    this.origin = settings;
+    this.origin = { id: settings.id, name: settings.name, clean: cleaner(settings.apiKey) };
+    this.#authorization = `Bearer ${settings.apiKey}`;
     this.upstream = new Upstream(settings);
     // Said here once, rather than at every call by an error that may quote the header.
     if (!/^[\x21-\x7e]+$/.test(settings.apiKey))
@@ -52,7 +55,7 @@ export class OpenAiProvider implements Provider {
   }
 
   private post(body: object, accept: string, answer: AnswerAtOnce | AnswerInChunks): Exchange {
-    const headers = ['authorization', `Bearer ${this.origin.apiKey}`, 'content-type', 'application/json', 'accept', accept];
+    const headers = ['authorization', this.#authorization, 'content-type', 'application/json', 'accept', accept];
     return this.upstream.post('/chat/completions', headers, JSON.stringify(body), answer);
   }
 

@@ -1,0 +1,266 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Global, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CqrsModule, QueryBus } from '@nestjs/cqrs';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { request } from 'undici';
+import { DueLots } from '../../projections/balances/due-lots.query.js';
+import { ThinkingModels } from '../../projections/balances/thinking-models.js';
+import { ProjectionsModule } from '../../projections/projections.module.js';
+import { Projections } from '../../projections/runtime/projections.js';
+import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
+import { startEventStoreNode } from '../../src/embedded/event-store/node.js';
+import { seal } from '../../src/event-store/envelope.js';
+import { EventStore } from '../../src/event-store/event-store.js';
+import { ApiErrorFilter } from '../../src/http/api-error.filter.js';
+import { Authenticator, type Principal } from '../../src/http/authentication.js';
+import { GatewayClock } from '../../src/http/clock.js';
+import { beforeDrop, createDatabase } from '../support/postgres.js';
+
+const NOW = '2026-03-01T12:00:00.500Z';
+const CREDIT = 1_000_000_000n;
+
+/** Keys of the form `<accountId>/<keyId>`, as fresh as the last event that the test appended for the account. */
+const positions = new Map<string, bigint>();
+class TestAuthenticator extends Authenticator {
+  async authenticate(apiKey: string): Promise<Principal | undefined> {
+    const [accountId = '', keyId = ''] = apiKey.split('/');
+    const position = positions.get(accountId);
+    return position === undefined ? undefined : { accountId, keyId, tier: 'of the key', username: 'of the key', position };
+  }
+}
+class TestClock extends GatewayClock {
+  now(): number {
+    return Date.parse(NOW);
+  }
+}
+class TestThinking extends ThinkingModels {
+  readonly enabled = true;
+  readonly defaultBudget = 16_000;
+  list(): string[] {
+    return ['anthropic/claude-sonnet-4', 'openai/gpt-5'];
+  }
+}
+
+let app: NestFastifyApplication;
+let origin: string;
+let store: EventStore;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'quota-'));
+  closing.push(() => rm(dataDir, { recursive: true }));
+  const node = await startEventStoreNode({ dataDir });
+  closing.push(() => node.close());
+  store = new EventStore(node.connectionString);
+  closing.push(() => store.close());
+
+  @Global()
+  @Module({
+    providers: [
+      { provide: EventStore, useValue: store },
+      { provide: Authenticator, useClass: TestAuthenticator },
+      { provide: GatewayClock, useClass: TestClock },
+      { provide: ThinkingModels, useClass: TestThinking },
+    ],
+    exports: [EventStore, Authenticator, GatewayClock, ThinkingModels],
+  })
+  class EdgeModule {}
+
+  @Module({
+    imports: [CqrsModule.forRoot(), EdgeModule, ProjectionsModule.forRoot({ databaseUrl: await createDatabase(), run: true })],
+  })
+  class TestModule {}
+
+  app = await NestFactory.create<NestFastifyApplication>(TestModule, new FastifyAdapter(), {
+    logger: ['error'],
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new ApiErrorFilter());
+  beforeDrop(() => app.close());
+  await app.listen(0, '127.0.0.1');
+  origin = await app.getUrl();
+});
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+/** Appends events of an account, each with its time or now. */
+async function happened(accountId: string, ...events: readonly (AccountEvent & { at?: string })[]): Promise<void> {
+  const stream = `account-${accountId}`;
+  let last = -1n;
+  for await (const event of store.read(stream)) last = event.revision;
+  const sealed = events.map(({ at = NOW, ...event }, index) =>
+    seal(
+      { stream, revision: last + 1n + BigInt(index), previousHash: '' },
+      event,
+      { commandId: `${stream}@${last}`, correlationId: 'test', actor: { type: 'system', id: 'test' } },
+      index,
+      at,
+    ),
+  );
+  const { position } = await store.append(stream, sealed, last);
+  positions.set(accountId, position);
+}
+
+const credits = (amount: number): string => ((BigInt(Math.round(amount * 1_000)) * CREDIT) / 1_000n).toString();
+
+const opened = (accountId: string): AccountEvent => ({
+  type: 'AccountOpened',
+  data: { accountId, username: 'ada', tier: 'premium', burnDownOrder: 'mcphub@1', overdraftPolicy: 'none' },
+});
+const issued = (limits: { limit?: string; limitReset?: 'daily' } = {}): AccountEvent => ({
+  type: 'ApiKeyIssued',
+  data: { keyId: 'k1', secretHash: 'h', name: 'first', ...limits },
+});
+const granted = (lotId: string, amount: number, expiresAt?: string): AccountEvent => ({
+  type: 'CreditsGranted',
+  data: {
+    lotId,
+    grantId: lotId,
+    kind: 'top_up',
+    amount: credits(amount),
+    costBasis: '1000000000',
+    currency: 'USD',
+    priority: 10,
+    effectiveAt: '2026-01-01T00:00:00.000Z',
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  },
+});
+const reserved = (reservationId: string, lotId: string, amount: number): AccountEvent => ({
+  type: 'CreditsReserved',
+  data: {
+    reservationId,
+    generationId: reservationId,
+    keyId: 'k1',
+    amount: credits(amount),
+    holds: [{ lotId, amount: credits(amount) }],
+    burnDownOrder: 'mcphub@1',
+    quote: { model: 'm', priceVersion: 'p', promptTokensMax: 1, completionTokensMax: 1 },
+    settleBy: '2026-03-02T00:00:00.000Z',
+  },
+});
+/** Settles a reservation for less than it holds. */
+const settled = (reservationId: string, lotId: string, cost: number, held: number, at = NOW): AccountEvent & { at: string } => ({
+  at,
+  type: 'ReservationSettled',
+  data: {
+    reservationId,
+    generationId: reservationId,
+    keyId: 'k1',
+    model: 'm',
+    cost: { exact: '0', rounded: credits(cost), lines: [] },
+    usage: { classes: {}, source: 'provider' },
+    priceVersion: 'p',
+    formulaVersion: 'f',
+    attempts: [],
+    debits: [{ lotId, amount: credits(cost) }],
+    releases: [{ lotId, amount: credits(held - cost) }],
+    shortfall: '0',
+    outcome: 'completed',
+  },
+});
+
+async function get(path: string, apiKey?: string) {
+  const { statusCode, headers, body } = await request(`${origin}${path}`, {
+    headers: apiKey === undefined ? {} : { 'x-api-key': apiKey },
+  });
+  return { status: statusCode, headers, text: await body.text() };
+}
+
+const THINKING = '"thinking":{"enabled":true,"default_budget":16000,"models":["anthropic/claude-sonnet-4","openai/gpt-5"]}';
+
+describe('GET /quota and GET /api/v3/auth/credit-balance', () => {
+  test('answer as documented, field by field, right after the write', async () => {
+    await happened('documented', opened('documented'), issued(), granted('A', 190), granted('B', 10, '2026-03-05T00:00:00.000Z'));
+    expect((await get('/quota', 'documented/k1')).text).toBe(
+      `{"username":"ada","balance":200,"remaining_quota":200,"used_quota":0,${THINKING}}`,
+    );
+    await happened('documented', reserved('r1', 'A', 60), settled('r1', 'A', 49.5, 60));
+    const quota = await get('/quota', 'documented/k1');
+    expect(quota.status).toBe(200);
+    expect(quota.headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(quota.text).toBe(`{"username":"ada","balance":150.5,"remaining_quota":150.5,"used_quota":49.5,${THINKING}}`);
+    expect((await get('/api/v3/auth/credit-balance', 'documented/k1')).text).toBe(
+      '{"user_id":"documented","current_balance":150.5,"total_earned":200,"total_spent":49.5,"tier":"premium",' +
+        '"expiring_credits":10,"next_expiration":"2026-03-05T00:00:00"}',
+    );
+  });
+
+  test('say nothing expires with 0 and the empty string, and nothing spent with 0', async () => {
+    await happened('plain', opened('plain'), issued(), granted('A', 0.001));
+    expect((await get('/api/v3/auth/credit-balance', 'plain/k1')).text).toBe(
+      '{"user_id":"plain","current_balance":0.001,"total_earned":0.001,"total_spent":0,"tier":"premium",' +
+        '"expiring_credits":0,"next_expiration":""}',
+    );
+  });
+
+  test('leave out what is reserved and what has expired, whether or not that is written', async () => {
+    await happened(
+      'expired',
+      opened('expired'),
+      issued(),
+      granted('A', 5, '2026-03-01T12:00:00.500Z'),
+      granted('B', 7, '2026-03-01T12:00:00.501Z'),
+      reserved('r1', 'B', 3),
+    );
+    expect((await get('/api/v3/auth/credit-balance', 'expired/k1')).text).toBe(
+      '{"user_id":"expired","current_balance":4,"total_earned":12,"total_spent":0,"tier":"premium",' +
+        '"expiring_credits":4,"next_expiration":"2026-03-01T12:00:00"}',
+    );
+    expect(await app.get(QueryBus).execute(new DueLots(Date.parse(NOW), 10))).toEqual(['expired']);
+    expect(await app.get(QueryBus).execute(new DueLots(Date.parse(NOW) - 1, 10))).toEqual([]);
+  });
+
+  test("a key's own limit bounds what it may still spend, in its current window", async () => {
+    await happened(
+      'limited',
+      opened('limited'),
+      issued({ limit: credits(10), limitReset: 'daily' }),
+      granted('A', 100),
+      { ...reserved('r0', 'A', 9), at: '2026-02-28T23:00:00.000Z' },
+      settled('r0', 'A', 8, 9, '2026-02-28T23:59:59.999Z'),
+    );
+    const quota = async () => (await get('/quota', 'limited/k1')).text;
+    expect(await quota()).toBe(`{"username":"ada","balance":92,"remaining_quota":10,"used_quota":0,${THINKING}}`);
+    await happened('limited', reserved('r1', 'A', 4), settled('r1', 'A', 1.5, 4), reserved('r2', 'A', 3));
+    expect(await quota()).toBe(`{"username":"ada","balance":87.5,"remaining_quota":5.5,"used_quota":1.5,${THINKING}}`);
+  });
+
+  test('a balance below a nano-credit of change stays exact until the very end', async () => {
+    const tiny = granted('A', 1);
+    await happened('exact', opened('exact'), issued(), { ...tiny, data: { ...tiny.data, amount: '300000001' } } as AccountEvent);
+    expect((await get('/quota', 'exact/k1')).text).toContain('"balance":0.300000001,');
+  });
+});
+
+describe('when the answer is not there', () => {
+  test('no key, or a wrong one: 401', async () => {
+    expect((await get('/quota')).status).toBe(401);
+    expect((await get('/api/v3/auth/credit-balance', 'nobody/k1')).status).toBe(401);
+  });
+
+  test('the account is not folded yet: 503 and when to ask again, never a zero', async () => {
+    positions.set('unborn', 1n);
+    const { status, headers, text } = await get('/quota', 'unborn/k1');
+    expect(status).toBe(503);
+    expect(headers['retry-after']).toBe('1');
+    expect(JSON.parse(text).error.code).toBe('projection_behind');
+  });
+
+  test('a min_position that is none: 400', async () => {
+    await happened('asking', opened('asking'), issued());
+    const { status, text } = await get('/quota?min_position=soon', 'asking/k1');
+    expect(status).toBe(400);
+    expect(JSON.parse(text).error.message).toContain('min_position');
+    expect((await get(`/quota?min_position=${positions.get('asking')}`, 'asking/k1')).status).toBe(200);
+  });
+
+  test('the projection tells how it is', () => {
+    const [status] = app.get(Projections, { strict: false }).statuses();
+    expect(status).toEqual({ name: 'balances', version: 1, position: expect.any(BigInt), state: 'live' });
+  });
+});
