@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { EventBatch, EventStore, StoredEvent } from '../../src/event-store/event-store.js';
+import { instantFromText } from '../../src/kernel/time.js';
 import { type Checkpoint, CheckpointMoved, createCheckpoint, readCheckpoint, START } from './checkpoint.js';
 import type { Freshness } from './freshness.js';
 import { SCHEMA } from './schema.js';
@@ -12,7 +13,7 @@ export interface ProjectionStatus {
   /** Commit position in `$all` up to which this process knows the rows to be folded; -1 before the first event. */
   readonly position: bigint;
   /**
-   * catching_up: leads, and more is waiting. live: leads, and has folded what there was. standby: another process leads, or
+   * catching_up: leads, and folds what is old. live: leads, and has folded what there was. standby: another process leads, or
    * the store or the database is away (then with `error`). stopped: asked to, or by an error that repeating cannot mend.
    */
   readonly state: 'catching_up' | 'live' | 'standby' | 'stopped';
@@ -33,7 +34,8 @@ export interface RunnerOptions {
 }
 
 const BACK_OFF_MIN_MS = 50;
-/** Silence after which a subscription without events counts as caught up. */
+/** A subscription has caught up when its last event is this young, or after this silence: the store does not say so itself. */
+const RECENT_MS = 5_000;
 const QUIET_MS = 250;
 /** SQLSTATE classes that repeating cannot mend: data exception, integrity constraint violation. */
 const FINAL_SQL_STATES = /^2[23]/;
@@ -142,8 +144,9 @@ export class ProjectionRunner {
     try {
       for await (const batch of batches) {
         await this.commit(session, batch);
-        if (batch.events.length < this.batchMax) this.caughtUp();
+        if (isRecent(batch)) this.caughtUp();
         else this.state = 'catching_up';
+        quiet.refresh();
       }
     } finally {
       clearTimeout(quiet);
@@ -151,7 +154,9 @@ export class ProjectionRunner {
   }
 
   private caughtUp(): void {
-    if (this.state === 'catching_up') this.state = 'live';
+    if (this.state !== 'catching_up') return;
+    this.state = 'live';
+    this.log.log(`${this.title} is live at position ${this.checkpoint.position}`);
   }
 
   /** Commits a batch. Where an event in it cannot be folded, commits what comes before that event and throws. */
@@ -215,6 +220,11 @@ export class ProjectionRunner {
 /** Ends a session in an unknown state for good, and its lock with it: it must not go back to the pool. */
 async function closeSession(session: QueryRunner, error: unknown): Promise<void> {
   await (session as QueryRunner & { releasePostgresConnection(error: unknown): Promise<void> }).releasePostgresConnection(error);
+}
+
+function isRecent({ events }: EventBatch): boolean {
+  const last = events.at(-1);
+  return last !== undefined && instantFromText(last.metadata?.occurredAt) > Date.now() - RECENT_MS;
 }
 
 const isFinal = (error: unknown): boolean =>

@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  DeadlineExceededError,
   EventStoreDBClient,
   eventTypeFilter,
   jsonEvent,
@@ -12,6 +13,7 @@ import {
   NO_STREAM,
   type Position,
   START,
+  StreamNotFoundError,
   UnavailableError,
 } from '@eventstore/db-client';
 import { afterEach, expect, test } from '@jest/globals';
@@ -92,6 +94,12 @@ test('closing does not wait for a subscriber that does not read', async () => {
   await node.close();
 });
 
+test('an append whose deadline has passed is not written', async () => {
+  const client = connect(await start(await newDirectory()));
+  await expect(client.appendToStream('s', event(), { deadline: -60_000 })).rejects.toBeInstanceOf(DeadlineExceededError);
+  await expect(once(client.readStream('s'), 'data')).rejects.toBeInstanceOf(StreamNotFoundError);
+});
+
 test('the maximum append size can be set', async () => {
   const client = connect(await start(await newDirectory(), { maxAppendSize: 1000 }));
   const append = client.appendToStream('s', jsonEvent({ type: 'Large', data: { text: 'x'.repeat(1000) } }));
@@ -116,7 +124,7 @@ test('a stream name that cannot be a key is refused, and the connection goes on'
   await expect(refused).rejects.toThrow(/1900 bytes/);
   expect((await accepted).success).toBe(true);
   const read = once(client.readStream('x'.repeat(5000)), 'data');
-  await expect(read).rejects.toMatchObject({ type: 'stream-not-found' });
+  await expect(read).rejects.toBeInstanceOf(StreamNotFoundError);
 });
 
 test('a directory has one node at a time, and gets free when that closes', async () => {
@@ -134,6 +142,12 @@ test('a port that is taken is an error that leaves the directory free', async ()
   await expect(startEventStoreNode({ dataDir, port })).rejects.toThrow(/EADDRINUSE/);
   expect(existsSync(join(dataDir, 'node.lock'))).toBe(false);
   await start(dataDir);
+});
+
+test('a file that cannot be opened is not called damaged', async () => {
+  const dataDir = await newDirectory();
+  await mkdir(join(dataDir, 'events.mdb'));
+  await expect(startEventStoreNode({ dataDir })).rejects.toThrow(/events\.mdb cannot be opened: EISDIR/);
 });
 
 test('the lock of a process that is gone, or of another one with the same id, is taken over', async () => {

@@ -65,11 +65,11 @@ export async function balanceOf(gateway: Gateway, key: string): Promise<Balance>
   return json as Balance;
 }
 
-/** Price of a token in pico-credits, as the catalogue publishes it. */
-export async function publishedPrices(gateway: Gateway, model: string): Promise<Record<'prompt' | 'completion', bigint>> {
+/** Prices of a token in pico-credits, as the catalogue publishes them. */
+export async function publishedPrices(gateway: Gateway, model: string): Promise<Record<'prompt' | 'cached' | 'completion', bigint>> {
   const { json } = await ask(gateway, '/v1/models');
   const { pricing } = json.data.find(({ id }: { id: string }) => id === model);
-  return { prompt: pico(pricing.prompt), completion: pico(pricing.completion) };
+  return { prompt: pico(pricing.prompt), cached: pico(pricing.input_cache_read), completion: pico(pricing.completion) };
 }
 
 /** Pico-credits as the credits that are charged: rounded up, once, to a nano-credit. */

@@ -161,6 +161,7 @@ describe('a projection runner', () => {
       { stream: 'resuming-a', count: 20n, seen: seenTo(20) },
       { stream: 'resuming-b', count: 4n, seen: '1 2 3 4 ' },
     ]);
+    await second.says(/ is live at position /);
     expect(second.runner.status()).toEqual({ name: 'resuming', version: 1, position, state: 'live' });
     expect((await readCheckpoint(dataSource, definition.projection))?.position).toBe(position);
   });

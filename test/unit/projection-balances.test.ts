@@ -281,7 +281,11 @@ describe('balances', () => {
         ],
         /would hold 1 of 0/,
       ],
-      ['the end of a reservation that is not open', [opened, issued(), released('r1', [])], /there is no row reservations \(a1, r1\)/],
+      [
+        'the end of a reservation that is not open',
+        [opened, issued(), released('r1', [])],
+        /there is no row reservations \(a1, r1\)/,
+      ],
     ])('%s', (_what, events, message) => {
       expect(() => rowsAfter(...events)).toThrow(message);
     });

@@ -23,6 +23,8 @@ export async function createDataFile(file: string, create: (path: string) => Pro
   await create(unfinished);
   renameSync(unfinished, file);
   rmSync(`${unfinished}-lock`, { force: true });
+  // Windows has no fsync of a directory.
+  if (process.platform === 'win32') return;
   const directory = openSync(dirname(file), 'r');
   fsyncSync(directory);
   closeSync(directory);
@@ -56,4 +58,12 @@ function readMeta(descriptor: number, at: number): { pageSize: number; lastPage:
     lastPage: Number(meta.readBigUInt64LE(LAST_PAGE_AT)),
     transaction: Number(meta.readBigUInt64LE(TRANSACTION_AT)),
   };
+}
+
+/** The system refusing the file is not the file being damaged. LMDB's own errors have negative codes. */
+export function describeOpenFailure(file: string, error: unknown): Error {
+  const { code, message } = error as { code?: string | number; message: string };
+  const isRefusal = typeof code === 'string' || (code !== undefined && code > 0);
+  if (isRefusal) return new Error(`The event store file ${file} cannot be opened: ${message}.`);
+  return new Error(`The event store file ${file} is damaged: ${message}. Restore it from a backup.`);
 }

@@ -3,7 +3,7 @@
  * judged inside that transaction against what stands before it, and answered only when the transaction is on disk.
  */
 import { join } from 'node:path';
-import { createDataFile, makeFullLength } from './data-file.js';
+import { createDataFile, describeOpenFailure, makeFullLength } from './data-file.js';
 import { decideAppend, type ExpectedRevision, NO_STREAM } from './decide-append.js';
 import { encodeBlock, type ProposedEvent } from './event-block.js';
 import { lastPosition, readAllBackwards, readStreamForwards } from './event-readers.js';
@@ -57,7 +57,7 @@ export class EventLog {
     this.recallTail();
   }
 
-  /** Rejects when the file is damaged. */
+  /** Rejects when the file is damaged or cannot be opened. */
   static async open(dataDir: string): Promise<EventLog> {
     const file = join(dataDir, DATA_FILE);
     await createDataFile(file, (path) => openTables(path).root.close());
@@ -71,8 +71,7 @@ export class EventLog {
     } catch (error) {
       await tables?.root.close();
       removePadding?.();
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`The event store file ${file} is damaged: ${reason}. Restore it from a backup.`);
+      throw describeOpenFailure(file, error);
     }
   }
 
