@@ -12,6 +12,8 @@ interface Progress {
   position: bigint;
   readonly waiting: Set<Waiter>;
   polling: boolean;
+  /** Ends the pause of a runner in this process that lets events gather. */
+  hurry: (() => void) | undefined;
 }
 
 interface Waiter {
@@ -45,6 +47,7 @@ export class Freshness {
       return await new Promise<boolean>((resolve) => {
         waiter = { position, resolve };
         progress.waiting.add(waiter);
+        progress.hurry?.();
         timer = setTimeout(resolve, timeoutMs, false);
         if (!progress.polling) void this.poll(projection, progress);
       });
@@ -52,6 +55,20 @@ export class Freshness {
       clearTimeout(timer);
       if (waiter) progress.waiting.delete(waiter);
     }
+  }
+
+  /** Lets events gather, so that many share one commit, for as long as nobody waits for them. */
+  async gather(projection: Named, ms: number): Promise<void> {
+    const progress = this.progressOf(projection);
+    if (progress.waiting.size > 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      progress.hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    progress.hurry = undefined;
   }
 
   private async poll(projection: Named, progress: Progress): Promise<void> {
@@ -69,7 +86,7 @@ export class Freshness {
     const key = `${name}_v${version}`;
     let progress = this.progress.get(key);
     if (!progress) {
-      progress = { position: -1n, waiting: new Set(), polling: false };
+      progress = { position: -1n, waiting: new Set(), polling: false, hurry: undefined };
       this.progress.set(key, progress);
     }
     return progress;

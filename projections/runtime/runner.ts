@@ -37,6 +37,8 @@ const BACK_OFF_MIN_MS = 50;
 /** A subscription has caught up when its last event is this young, or after this silence: the store does not say so itself. */
 const RECENT_MS = 5_000;
 const QUIET_MS = 250;
+/** Between two commits of a live projection: a commit costs the same for one event as for a hundred. */
+const GATHER_MS = 50;
 /** SQLSTATE classes that repeating cannot mend: data exception, integrity constraint violation. */
 const FINAL_SQL_STATES = /^2[23]/;
 
@@ -147,6 +149,8 @@ export class ProjectionRunner {
         if (isRecent(batch)) this.caughtUp();
         else this.state = 'catching_up';
         quiet.refresh();
+        if (this.status().state === 'live' && !this.stopping.signal.aborted)
+          await this.freshness.gather(this.stored.projection, GATHER_MS);
       }
     } finally {
       clearTimeout(quiet);

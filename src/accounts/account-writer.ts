@@ -142,7 +142,11 @@ export class AccountWriter {
       }
     }
     entry.draining = false;
-    // What the entry weighs has changed, and an account that was evicted while it worked comes back.
+  }
+
+  /** The account weighs something else now; one that was evicted while it worked comes back. */
+  private weigh(entry: Entry): void {
+    this.entries.delete(entry.accountId);
     this.entries.set(entry.accountId, entry);
   }
 
@@ -156,6 +160,7 @@ export class AccountWriter {
         if (await this.append(entry, events, giveUpAt)) {
           for (const one of decided)
             for (const event of one.events) entry.durable = accountDecider.evolve(entry.durable, event, at);
+          this.weigh(entry);
           return answerAll(entry, decided);
         }
         fresh = true;
@@ -184,7 +189,7 @@ export class AccountWriter {
       decision.events.forEach((event, index) => {
         revision += 1n;
         const sealed = seal({ stream, revision, previousHash }, event, cause, index, occurredAt);
-        previousHash = sealed.metadata.hash;
+        previousHash = sealed.hash;
         events.push(sealed);
         entry.working = accountDecider.evolve(entry.working, event, at);
       });
@@ -204,7 +209,7 @@ export class AccountWriter {
         const appended = await this.store.append(stream, events, entry.revision);
         entry.revision = appended.revision;
         entry.position = appended.position;
-        entry.lastHash = (events.at(-1) as EventToAppend).metadata.hash;
+        entry.lastHash = (events.at(-1) as EventToAppend).hash;
         return true;
       } catch (error) {
         if (error instanceof WrongExpectedRevision) return this.lostRace(entry, events, giveUpAt);
@@ -220,7 +225,7 @@ export class AccountWriter {
   /** Somebody wrote at our revision: ourselves, in an append whose answer was lost, or another process. */
   private async lostRace(entry: Entry, ours: readonly EventToAppend[], giveUpAt: number): Promise<boolean> {
     const next = await retrying(() => this.read(entry), giveUpAt);
-    if (next[ours.length - 1]?.metadata.hash !== ours.at(-1)?.metadata.hash) {
+    if (next[ours.length - 1]?.metadata.hash !== ours.at(-1)?.hash) {
       this.fold(entry, next);
       entry.working = copyAccount(entry.durable);
       return false;

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { canonicalJson } from './canonical-json.js';
+import { hash as digest } from 'node:crypto';
+import { canonicalJson, quoted } from './canonical-json.js';
 
 /**
  * What surrounds every event of a ledger: who caused it, when, and the hash chain. `hash` covers the event, its place and
@@ -32,16 +32,22 @@ export interface Cause {
   readonly actor: Actor;
 }
 
+/** An event in its envelope, as the bytes that go to the store: both texts are canonical JSON. */
 export interface EventToAppend {
   readonly id: string;
   readonly type: string;
-  readonly data: object;
-  readonly metadata: EventMetadata;
+  readonly hash: string;
+  readonly dataJson: string;
+  readonly metadataJson: string;
 }
 
 /** previousHash of a stream's first event. */
 export const GENESIS_HASH = '0'.repeat(64);
-/** Namespace of event ids: an id is the UUIDv5 of the command's id and the event's index, so a retry repeats the same id. */
+/**
+ * Namespace of event ids. An id is the UUIDv5 of the command, the event's index in it, its place, time and content: the same
+ * append repeated has the same ids, which the store answers as before. The command alone would not do: two processes that
+ * decide the same command at the same revision would both be told that theirs is stored, although only the first one's is.
+ */
 const EVENT_ID_NAMESPACE = Buffer.from('6f1d3c1e8a4b5c7d9e0f2a3b4c5d6e7f', 'hex');
 
 /** Puts an event into its envelope at its place in the stream. */
@@ -53,18 +59,13 @@ export function seal(
   occurredAt: string,
   schemaVersion = 1,
 ): EventToAppend {
-  const id = uuidV5(`${cause.commandId}:${index}`);
-  const envelope = {
-    actor: cause.actor,
-    ...(cause.causationId === undefined ? {} : { causationId: cause.causationId }),
-    commandId: cause.commandId,
-    correlationId: cause.correlationId,
-    occurredAt,
-    previousHash: place.previousHash,
-    schemaVersion,
-  };
-  const hash = hashEvent({ id, stream: place.stream, revision: place.revision, type: event.type, data: event.data }, envelope);
-  return { id, type: event.type, data: event.data, metadata: { ...envelope, hash } };
+  const dataJson = canonicalJson(event.data);
+  const id = uuidV5(`${cause.commandId}:${index}:${place.previousHash}:${occurredAt}:${dataJson}`);
+  // The envelope's members in canonical order, written out around the place of the hash.
+  const before = `{"actor":${canonicalJson(cause.actor)}${cause.causationId === undefined ? '' : `,"causationId":${quoted(cause.causationId)}`},"commandId":${quoted(cause.commandId)},"correlationId":${quoted(cause.correlationId)}`;
+  const after = `,"occurredAt":"${occurredAt}","previousHash":"${place.previousHash}","schemaVersion":${schemaVersion}}`;
+  const hash = digest('sha256', hashedText(id, place.stream, place.revision, event.type, dataJson, before + after));
+  return { id, type: event.type, hash, dataJson, metadataJson: `${before},"hash":"${hash}"${after}` };
 }
 
 /**
@@ -75,22 +76,22 @@ export function hashEvent(
   event: { id: string; stream: string; revision: bigint; type: string; data: object },
   metadata: Omit<EventMetadata, 'hash'>,
 ): string {
-  const canonical = canonicalJson({
-    data: event.data,
-    id: event.id,
-    metadata,
-    revision: event.revision.toString(),
-    stream: event.stream,
-    type: event.type,
-  });
-  return createHash('sha256').update(canonical).digest('hex');
+  return digest(
+    'sha256',
+    hashedText(event.id, event.stream, event.revision, event.type, canonicalJson(event.data), canonicalJson(metadata)),
+  );
 }
+
+/** The canonical JSON that is hashed. */
+const hashedText = (id: string, stream: string, revision: bigint, type: string, dataJson: string, metadataJson: string): string =>
+  `{"data":${dataJson},"id":"${id}","metadata":${metadataJson},"revision":"${revision}","stream":${quoted(stream)},"type":"${type}"}`;
+
+/** The digit that says "RFC 9562" in its two high bits and keeps the two low ones. */
+const VARIANTS = ['8', '9', 'a', 'b'] as const;
 
 /** UUID version 5 (RFC 9562): deterministic from a name. */
 function uuidV5(name: string): string {
-  const digest = createHash('sha1').update(EVENT_ID_NAMESPACE).update(name).digest();
-  digest[6] = ((digest[6] as number) & 0x0f) | 0x50;
-  digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
-  const hex = digest.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const hex = digest('sha1', Buffer.concat([EVENT_ID_NAMESPACE, Buffer.from(name)]));
+  const variant = VARIANTS[Number.parseInt(hex[16] as string, 16) & 3];
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

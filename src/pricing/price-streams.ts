@@ -31,7 +31,7 @@ export async function appendBehind(
   for (const [index, event] of events.entries()) {
     const place = { stream, revision: expectedRevision + 1n + BigInt(index), previousHash };
     const next = seal(place, event, cause, index, instantToText(at));
-    previousHash = next.metadata.hash;
+    previousHash = next.hash;
     sealed.push(next);
   }
   for (let attempt = 1; ; attempt++) {

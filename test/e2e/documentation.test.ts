@@ -33,7 +33,10 @@ beforeAll(async () => {
     },
   });
   gateway = await startGateway({ upstream });
-  reader = { url: gateway.url, ...(await gateway.admin.openCustomer({ username: 'your-username', tier: 'free', credits: 150.5 })) };
+  reader = {
+    url: gateway.url,
+    ...(await gateway.admin.openCustomer({ username: 'your-username', tier: 'free', credits: 150.5 })),
+  };
 });
 
 afterAll(async () => {
@@ -131,7 +134,10 @@ describe('balances', () => {
     const spender = await admin.openCustomer({ username: 'your-username', tier: 'free', credits: 190 });
     // 123,750,000 tokens at 0.40 for a million are the documented 49.50.
     const prompt = '[[prompt=0 completion=123750000]]';
-    const { status } = await ask(gateway, '/v1/chat/completions', { key: spender.key, body: chat(prompt, { model: 'gpt-5-nano' }) });
+    const { status } = await ask(gateway, '/v1/chat/completions', {
+      key: spender.key,
+      body: chat(prompt, { model: 'gpt-5-nano' }),
+    });
     expect(status).toBe(200);
     await admin.grant(spender.userId, { amount: '10.00', kind: 'promo', expires_at: `${EXPIRY}Z` });
     saver = { url: gateway.url, userId: spender.userId, ...(await admin.issueKey(spender.userId)) };

@@ -66,7 +66,10 @@ export async function balanceOf(gateway: Gateway, key: string): Promise<Balance>
 }
 
 /** Prices of a token in pico-credits, as the catalogue publishes them. */
-export async function publishedPrices(gateway: Gateway, model: string): Promise<Record<'prompt' | 'cached' | 'completion', bigint>> {
+export async function publishedPrices(
+  gateway: Gateway,
+  model: string,
+): Promise<Record<'prompt' | 'cached' | 'completion', bigint>> {
   const { json } = await ask(gateway, '/v1/models');
   const { pricing } = json.data.find(({ id }: { id: string }) => id === model);
   return { prompt: pico(pricing.prompt), cached: pico(pricing.input_cache_read), completion: pico(pricing.completion) };
@@ -87,6 +90,19 @@ export function parsed(text: string): Json {
     return undefined;
   }
 }
+
+export async function arrayOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** What a promise rejects with; throws where it does not. */
+export const rejectionOf = (promise: Promise<unknown>): Promise<Json> =>
+  promise.then(
+    (value) => Promise.reject(new Error(`answered with ${JSON.stringify(value)}`)),
+    (error) => error,
+  );
 
 const EVENTUALLY_MS = 10_000;
 const BETWEEN_MS = 20;

@@ -45,7 +45,9 @@ class Books {
         const cost = BigInt(event.data.cost.rounded);
         const hold = this.held.get(event.data.reservationId) as bigint;
         expect(sum(event.data.debits) + BigInt(event.data.shortfall)).toBe(cost);
-        expect(sum(event.data.debits) + sum(event.data.releases)).toBe(sum(event.data.debits) > hold ? sum(event.data.debits) : hold);
+        expect(sum(event.data.debits) + sum(event.data.releases)).toBe(
+          sum(event.data.debits) > hold ? sum(event.data.debits) : hold,
+        );
         this.held.delete(event.data.reservationId);
         this.spent += sum(event.data.debits);
         this.cost += cost;

@@ -5,9 +5,14 @@ import { type BalanceTables, balances, spentInWindow } from '../../projections/b
 import type { Fact } from '../../projections/runtime/projection.js';
 import { RowSet } from '../../projections/runtime/row-set.js';
 import { type AccountCommand, accountDecider } from '../../src/accounts/domain/account.decider.js';
-import { type Account, evolve, initialAccount, spentInWindow as spentByAccount } from '../../src/accounts/domain/account.js';
+import {
+  type Account,
+  available as availableToAccount,
+  evolve,
+  initialAccount,
+  spentInWindow as spentByAccount,
+} from '../../src/accounts/domain/account.js';
 import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
-import { available as availableToAccount } from '../../src/accounts/domain/burn-down.js';
 import { remainingOfKey as remainingToAccount } from '../../src/accounts/domain/reserve-credits.js';
 import { nano, nanoToText } from '../../src/kernel/credits.js';
 

@@ -79,7 +79,9 @@ export async function startGateway({ upstream, env = {}, dataDir: given }: Gatew
     return child.exitCode;
   };
   const earlyEnd = closed.then(() => {
-    throw new Error(`The gateway ended before it was ready (${child.signalCode ?? `exit code ${child.exitCode}`}).${said(output)}`);
+    throw new Error(
+      `The gateway ended before it was ready (${child.signalCode ?? `exit code ${child.exitCode}`}).${said(output)}`,
+    );
   });
   earlyEnd.catch(() => undefined);
   const started = Promise.race([ready, earlyEnd, failed]);

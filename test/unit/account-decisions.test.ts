@@ -10,7 +10,11 @@ describe('grants', () => {
   });
 
   test('a grant that has already expired is refused', () => {
-    expect(given().at(DAY).asked(grant('g', 1n, { expiresAt: DAY })).rejection).toEqual({ reason: 'expiry_in_past', field: 'expires_at' });
+    expect(
+      given()
+        .at(DAY)
+        .asked(grant('g', 1n, { expiresAt: DAY })).rejection,
+    ).toEqual({ reason: 'expiry_in_past', field: 'expires_at' });
   });
 
   test('a lot that is not yet effective does not pay', () => {
@@ -35,7 +39,9 @@ describe('reservations', () => {
   });
 
   test('a lot that expires at t cannot be used at t, whether or not its expiry was written', () => {
-    const story = given().granted('g', 100n, { expiresAt: HOUR }).at(HOUR - 1);
+    const story = given()
+      .granted('g', 100n, { expiresAt: HOUR })
+      .at(HOUR - 1);
     expect(story.available()).toBe(100n);
     expect(story.at(HOUR).asked(reserve('r', 1n)).rejection?.reason).toBe('insufficient_credits');
   });
@@ -43,13 +49,29 @@ describe('reservations', () => {
   test('a revoked or expired key reserves nothing', () => {
     const story = given().granted('g', 100n).done({ type: 'RevokeApiKey', keyId: KEY }).asked(reserve('r', 1n));
     expect(story.rejection).toEqual({ reason: 'key_not_usable' });
-    story.done({ type: 'IssueApiKey', keyId: 'k2', secretHash: 'h', name: 'n', limit: undefined, limitReset: undefined, expiresAt: DAY });
+    story.done({
+      type: 'IssueApiKey',
+      keyId: 'k2',
+      secretHash: 'h',
+      name: 'n',
+      limit: undefined,
+      limitReset: undefined,
+      expiresAt: DAY,
+    });
     expect(story.at(DAY).asked(reserve('r', 1n, 'k2')).rejection).toEqual({ reason: 'key_not_usable' });
   });
 
   test("a key's limit counts what it has spent in the window and what it holds", () => {
     const story = given().granted('g', 1000n);
-    story.done({ type: 'IssueApiKey', keyId: 'k', secretHash: 'h', name: 'n', limit: 100n as never, limitReset: 'daily', expiresAt: undefined });
+    story.done({
+      type: 'IssueApiKey',
+      keyId: 'k',
+      secretHash: 'h',
+      name: 'n',
+      limit: 100n as never,
+      limitReset: 'daily',
+      expiresAt: undefined,
+    });
     story.asked(reserve('r1', 60n, 'k')).asked(reserve('r2', 41n, 'k'));
     expect(story.rejection).toEqual({ reason: 'key_limit_exceeded', needed: 41n, remaining: 40n });
     story.settled('r1', 50n).asked(reserve('r3', 51n, 'k'));
@@ -72,7 +94,10 @@ describe('ends of reservations', () => {
   });
 
   test('what was never reserved cannot be charged', () => {
-    expect(given().granted('g', 100n).asked(settle('r', 1n)).rejection).toEqual({ reason: 'reservation_not_open', reservationId: 'r' });
+    expect(given().granted('g', 100n).asked(settle('r', 1n)).rejection).toEqual({
+      reason: 'reservation_not_open',
+      reservationId: 'r',
+    });
   });
 
   test('a release gives everything back to the lots it came from', () => {
@@ -107,6 +132,8 @@ describe('keys and accounts', () => {
   test('the same account twice is one, another under its id is a conflict', () => {
     const story = given();
     expect(story.done({ type: 'OpenAccount', accountId: 'a', username: 'u', tier: 'free' }).last).toEqual([]);
-    expect(story.asked({ type: 'OpenAccount', accountId: 'a', username: 'v', tier: 'free' }).rejection?.reason).toBe('account_exists');
+    expect(story.asked({ type: 'OpenAccount', accountId: 'a', username: 'v', tier: 'free' }).rejection?.reason).toBe(
+      'account_exists',
+    );
   });
 });

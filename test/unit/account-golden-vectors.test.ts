@@ -18,7 +18,12 @@ describe('golden vectors', () => {
   });
 
   test('G2: a hold outlives the expiry of its lot, what comes back does not', () => {
-    const story = given().granted('A', 100n, { expiresAt: 12 * HOUR }).at(12 * HOUR - 60_000).reserved('r', 80n).at(12 * HOUR).expired();
+    const story = given()
+      .granted('A', 100n, { expiresAt: 12 * HOUR })
+      .at(12 * HOUR - 60_000)
+      .reserved('r', 80n)
+      .at(12 * HOUR)
+      .expired();
     expect(story.last).toEqual([{ type: 'CreditsExpired', data: { lotId: 'lot-1', amount: '20' } }]);
     expect(story.available()).toBe(0n);
     story.at(12 * HOUR + 180_000).settled('r', 50n);
@@ -29,7 +34,12 @@ describe('golden vectors', () => {
   });
 
   test('G2, where the expiry was not written in time: the free part expires with what comes back', () => {
-    const story = given().granted('A', 100n, { expiresAt: 12 * HOUR }).at(HOUR).reserved('r', 80n).at(12 * HOUR + 1).settled('r', 50n);
+    const story = given()
+      .granted('A', 100n, { expiresAt: 12 * HOUR })
+      .at(HOUR)
+      .reserved('r', 80n)
+      .at(12 * HOUR + 1)
+      .settled('r', 50n);
     expect(story.last.slice(1)).toEqual([{ type: 'CreditsExpired', data: { lotId: 'lot-1', amount: '50' } }]);
   });
 

@@ -9,7 +9,8 @@ describe('credits', () => {
     expect(parseCredits('150.50')).toBe(150_500_000_000n);
     expect(parseCredits('0.000000001')).toBe(1n);
     expect(parsePrice('0.0000000375')).toBe(37_500n);
-    for (const text of ['0.0000000001', '-1', '1e3', '', '.5', '1.', ' 1', '0x1', '1_000']) expect(parseCredits(text)).toBeUndefined();
+    for (const text of ['0.0000000001', '-1', '1e3', '', '.5', '1.', ' 1', '0x1', '1_000'])
+      expect(parseCredits(text)).toBeUndefined();
   });
 
   test('what is written is what is read', () => {
@@ -52,7 +53,15 @@ describe('API keys', () => {
   });
 
   test('of another form name none', () => {
-    for (const key of ['', 'sk-or-v1-x', 'sk-mcp-', 'sk-mcp-abc123', 'sk-mcp-ABC-secretsecretsecretsecret', 'sk-mcp-$all-secretsecretsecretsecret', `sk-mcp-abc123-${'x'.repeat(200)}`]) {
+    for (const key of [
+      '',
+      'sk-or-v1-x',
+      'sk-mcp-',
+      'sk-mcp-abc123',
+      'sk-mcp-ABC-secretsecretsecretsecret',
+      'sk-mcp-$all-secretsecretsecretsecret',
+      `sk-mcp-abc123-${'x'.repeat(200)}`,
+    ]) {
       expect(accountOfApiKey(key)).toBeUndefined();
     }
   });

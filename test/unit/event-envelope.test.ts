@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { canonicalJson } from '../../src/event-store/canonical-json.js';
-import { GENESIS_HASH, hashEvent, seal } from '../../src/event-store/envelope.js';
+import { type EventMetadata, GENESIS_HASH, hashEvent, seal } from '../../src/event-store/envelope.js';
 
 const cause = { commandId: 'c', correlationId: 'g', actor: { type: 'system', id: 's' } } as const;
 const place = { stream: 'account-a', revision: 0n, previousHash: GENESIS_HASH };
@@ -19,13 +19,19 @@ describe('the envelope of an event', () => {
   });
 
   test('the same command gives the same event id and hash, so that a retry repeats both', () => {
-    expect(seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z')).toEqual(seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z'));
-    expect(seal(place, event, cause, 1, '2026-01-01T00:00:00.000Z').id).not.toBe(seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z').id);
+    expect(seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z')).toEqual(
+      seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z'),
+    );
+    expect(seal(place, event, cause, 1, '2026-01-01T00:00:00.000Z').id).not.toBe(
+      seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z').id,
+    );
   });
 
   test('every part of an event, its place and its envelope is under the hash', () => {
     const sealed = seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z');
-    const { hash, ...envelope } = sealed.metadata;
+    const { hash, ...envelope } = JSON.parse(sealed.metadataJson) as EventMetadata;
+    expect(hash).toBe(sealed.hash);
+    expect(sealed.metadataJson).toBe(canonicalize({ ...envelope, hash }));
     const stored = { id: sealed.id, stream: place.stream, revision: 0n, type: event.type, data: event.data };
     expect(hashEvent(stored, envelope)).toBe(hash);
     const tampered = [

@@ -133,7 +133,8 @@ export const copyAccount = (account: Account): Account => ({
 });
 
 /** What may be reserved at t, whether or not the expiry of a lot has been written yet. Nothing while the account owes. */
-export const available = (account: Account, at: Instant): NanoCredits => (account.receivable > 0n ? ZERO : freeAt(account.lots, at));
+export const available = (account: Account, at: Instant): NanoCredits =>
+  account.receivable > 0n ? ZERO : freeAt(account.lots, at);
 
 /** What a key has spent in the limit window that holds `at`. */
 export function spentInWindow(key: ApiKey, at: Instant): NanoCredits {

@@ -25,11 +25,11 @@ export async function sample(name: string, { url, key }: Reader): Promise<string
 /** The text of a sample as it is printed. */
 export const printed = (name: string): Promise<string> => readFile(new URL(`./${name}.txt`, import.meta.url), 'utf8');
 
-/** The lines of a TypeScript or Python sample that make `client`, which later samples of the page go on from. */
+/** The lines of a sample that make `client`, which later samples of the page go on from. */
 export function clientOf(program: string): string {
-  const end = program.indexOf('# Make a chat') + 1 || program.indexOf('// Make a chat') + 1;
-  if (end === 0) throw new Error('the sample makes no client');
-  return program.slice(0, end - 1);
+  const end = program.search(/^(#|\/\/) Make a chat completion request$/m);
+  if (end < 0) throw new Error('the sample makes no client');
+  return program.slice(0, end);
 }
 
 export interface Ran {
