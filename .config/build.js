@@ -33,7 +33,11 @@ if (stale.length > 0) {
   const { transformFile } = await import('@swc/core');
   await Promise.all(
     stale.map(async ({ source, output }) => {
-      const { code, map } = await transformFile(join(root, source), { configFile, swcrc: false, sourceFileName: source });
+      const { code, map } = await transformFile(join(root, source), {
+        configFile,
+        swcrc: false,
+        sourceFileName: relative(dirname(join(root, output)), join(root, source)),
+      });
       await mkdir(dirname(output), { recursive: true });
       await writeFile(output, `${code}\n//# sourceMappingURL=${output.split('/').pop()}.map\n`);
       await writeFile(`${output}.map`, map ?? '');

@@ -8,4 +8,5 @@ export default {
   transform: { '^.+\\.ts$': ['@swc/jest', { configFile: '.config/swcrc.json', swcrc: false }] },
   testTimeout: 60_000,
   maxWorkers: 2,
+  reporters: ['default', '<rootDir>/.config/jest-counts.js'],
 };

@@ -33,6 +33,8 @@ export interface Bench {
   rounds: number;
   /** Length of one cell. */
   seconds: number;
+  /** Where a suite may keep data of its own. */
+  workFolder: string;
   load: LoadGenerator;
   /** A server of its own for a suite that must count from the start. */
   startGateway(): ReturnType<typeof startGateway>;
@@ -67,6 +69,7 @@ export async function openBench({ quick, command, standIn, passThroughCommand, w
     quick,
     rounds: quick ? 1 : 3,
     seconds: quick ? 2 : 6,
+    workFolder,
     load,
     startGateway: openGateway,
     async measure(target, cell) {

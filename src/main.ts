@@ -9,6 +9,9 @@ import { startServer } from './server.js';
 /** How long a shutdown may take before the process ends anyway: answers under way are finished first. */
 const SHUTDOWN_MS = 30_000;
 
+/** One Ctrl-C can arrive twice, from the terminal and from npm, which passes it on; only a later one means "at once". */
+const SECOND_SIGNAL_AFTER_MS = 1_000;
+
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 async function main(): Promise<void> {
@@ -27,10 +30,13 @@ async function main(): Promise<void> {
     throw error;
   });
 
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = async (signal: string): Promise<void> => {
-    if (stopping) return void process.exit(1);
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > SECOND_SIGNAL_AFTER_MS) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     say(`\n${signal}: finishing what is under way, then stopping`);
     setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
     await app.close();

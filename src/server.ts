@@ -6,7 +6,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { AppModule, type Connections } from './app.module.js';
 import type { Configuration } from './configuration.js';
-import { ApiErrorFilter } from './http/api-error.filter.js';
+import { ApiErrorFilter, fromStatus } from './http/api-error.filter.js';
+import { errorBody } from './http/error-body.js';
 import { NestLog } from './http/logging.js';
 import { Metrics } from './http/metrics.controller.js';
 
@@ -25,6 +26,10 @@ export async function startServer(
     bodyLimit: BODY_MAX_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
+    frameworkErrors: (error: { statusCode?: number; code?: string }, request: FastifyRequest, reply: FastifyReply) => {
+      const { statusCode = 400, code } = error;
+      void reply.status(statusCode).send(errorBody(fromStatus(statusCode, request, code), request.url));
+    },
     genReqId: (request: { headers: Record<string, unknown> }) => {
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
@@ -32,8 +37,11 @@ export async function startServer(
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(configuration, connections), adapter, {
     logger: new NestLog(logger),
+    bodyParser: false,
     abortOnError: false,
   });
+  // JSON alone: what else Fastify would read, nobody here expects.
+  adapter.getInstance().removeContentTypeParser('text/plain');
   app.useGlobalFilters(new ApiErrorFilter());
   observe(app, logger);
   await app.listen(configuration.PORT, configuration.HOST);

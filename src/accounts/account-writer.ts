@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { type Cause, type EventToAppend, GENESIS_HASH, seal } from '../event-store/envelope.js';
-import { AppendOutcomeUnknown, EventStoreUnavailable, WrongExpectedRevision } from '../event-store/errors.js';
+import { AppendOutcomeUnknown, EventStoreUnavailable, WriteQueueFull, WrongExpectedRevision } from '../event-store/errors.js';
 import type { EventStore, StoredEvent } from '../event-store/event-store.js';
 import type { AccountId } from '../kernel/ids.js';
 import { type Clock, type Instant, instantFromText, instantToText } from '../kernel/time.js';
@@ -71,9 +71,6 @@ export const DEFAULT_LIMITS: AccountWriterLimits = {
   cacheUnitsMax: 500_000,
 };
 
-/** More commands wait for one account than may; nothing was written. */
-export class AccountBusy extends Error {}
-
 /**
  * The whole command path of the ledger. Commands for one account queue up; while an append is under way, those that arrive wait
  * and are then decided in order, each against the state that the one before it leaves, and go out in one append at the exact
@@ -94,7 +91,7 @@ export class AccountWriter {
 
   /**
    * Decides a command and appends what it makes happen.
-   * Throws AccountBusy, or AppendOutcomeUnknown / EventStoreUnavailable where the store gave no answer for too long.
+   * Throws WriteQueueFull, or AppendOutcomeUnknown / EventStoreUnavailable where the store gave no answer for too long.
    */
   execute(accountId: AccountId, command: AccountCommand, cause: Cause): Promise<Answer> {
     return this.enqueue(accountId, command, cause);
@@ -113,8 +110,7 @@ export class AccountWriter {
 
   private enqueue(accountId: AccountId, command: AccountCommand | undefined, cause: Cause | undefined): Promise<Answer> {
     const entry = this.entry(accountId);
-    if (entry.queue.length >= this.limits.queueMax)
-      return Promise.reject(new AccountBusy(`too many commands wait for ${accountId}`));
+    if (entry.queue.length >= this.limits.queueMax) return Promise.reject(new WriteQueueFull(accountStream(accountId)));
     return new Promise((answer, fail) => {
       entry.queue.push({ command, cause, answer, fail });
       if (!entry.draining) void this.drain(entry);

@@ -49,9 +49,10 @@ function insufficientCredits({
   needed,
   available,
   reserved,
+  owed,
 }: Extract<AccountRejection, { reason: 'insufficient_credits' }>): ApiError {
   const amounts = { needed: creditsAsNumber(needed), available: creditsAsNumber(available) };
-  if (available + reserved >= needed) {
+  if (owed === 0n && available + reserved >= needed) {
     const message = `This request can cost up to ${formatCredits(needed)} credits, but only ${formatCredits(available)} are available while requests in flight hold ${formatCredits(reserved)}. Retry after they settle, or add credits.`;
     return new ApiError(402, 'insufficient_credits', message, {
       retryAfterSeconds: IN_FLIGHT_RETRY_AFTER_SECONDS,
@@ -64,7 +65,8 @@ function insufficientCredits({
       },
     });
   }
-  const message = `This request requires more credits, or fewer max_tokens. It can cost up to ${formatCredits(needed)} credits, but only ${formatCredits(available)} are available.`;
+  const debt = owed > 0n ? ` The account owes ${formatCredits(owed)} credits, which the next top-up repays first.` : '';
+  const message = `This request requires more credits, or fewer max_tokens. It can cost up to ${formatCredits(needed)} credits, but only ${formatCredits(available)} are available.${debt}`;
   return new ApiError(402, 'insufficient_credits', message, {
     metadata: {
       error_type: 'payment_required',

@@ -1,5 +1,5 @@
 /** What other features may use of the ledger. */
-export { AccountBusy, AccountWriter, type Answer } from './account-writer.js';
+export { AccountWriter, type Answer } from './account-writer.js';
 export { AccountsModule } from './accounts.module.js';
 export { problemOf } from './accounts.problems.js';
 export { newAccountId, newApiKey } from './api-key-secrets.js';

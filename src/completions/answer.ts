@@ -7,11 +7,20 @@ import type { Generation } from './generation.js';
  * nulls that OpenRouter's client refuses.
  */
 export function completionBody(generation: Generation, completion: ChatObject, usage: object): object {
-  const { id: _id, object: _object, model: _model, usage: _usage, choices, created, system_fingerprint, ...rest } = completion;
+  const {
+    id: _id,
+    object: _object,
+    model: _model,
+    usage: _usage,
+    choices,
+    created: _created,
+    system_fingerprint,
+    ...rest
+  } = completion;
   return {
     id: generation.id,
     object: 'chat.completion',
-    created: typeof created === 'number' ? created : Math.floor(generation.at / 1000),
+    created: Math.floor(generation.at / 1000),
     model: generation.model.id,
     provider: generation.provider.name,
     system_fingerprint: system_fingerprint ?? null,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { CompletedChat } from '../providers/index.js';
 import { asChoices, completionBody, generatedText, hasContent, isServed } from './answer.js';
-import { asProblem, releaseReason } from './completions.problems.js';
+import { asProblem, logFailure, releaseReason } from './completions.problems.js';
 import type { Generation } from './generation.js';
 import { NOTHING, type Outcome, Settlements } from './settlements.js';
 import { usageBlock } from './usage-block.js';
@@ -23,6 +23,7 @@ export class ChatCompletion {
     try {
       completed = await generation.provider.complete(generation.call);
     } catch (error) {
+      logFailure(generation.id, error);
       await this.settlements.release(generation, releaseReason(error));
       throw asProblem(error);
     }
@@ -36,12 +37,10 @@ export class ChatCompletion {
   }
 
   private async outcome(generation: Generation, { completion, usage, upstreamId }: CompletedChat): Promise<Outcome> {
-    const shared = { outcome: 'completed', upstreamId, status: OK } as const;
-    if (usage) return { ...shared, source: 'provider', usage: usage.usage, anomalies: usage.anomalies };
     const text = asChoices(completion['choices'])
       .map((choice) => generatedText(choice['message'] as never))
       .join('');
-    return { ...shared, source: 'estimated', usage: await this.estimate.of(generation, text), anomalies: [] };
+    return { ...(await this.estimate.complete(generation, usage, text)), outcome: 'completed', upstreamId, status: OK };
   }
 }
 

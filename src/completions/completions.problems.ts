@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { ReleaseReason } from '../accounts/domain/accounts.events.js';
 import { ApiError } from '../http/api-error.js';
 import { ProviderError, type ProviderFailure } from '../providers/index.js';
@@ -48,6 +49,17 @@ export function problemOfProvider(error: ProviderError): ApiError {
 
 /** Any failure of a provider's call as what the client is told; a bug of ours stays one. */
 export const asProblem = (error: unknown): unknown => (error instanceof ProviderError ? problemOfProvider(error) : error);
+
+const logger = new Logger('providers');
+
+/** Tells the operator what the client is not told: whose failure it was, and that it may be our own key's. */
+export function logFailure(generationId: string, error: unknown): void {
+  if (!(error instanceof ProviderError)) return;
+  const { provider, status, code } = error.details;
+  const level = error.failure === 'credentials' ? 'error' : 'warn';
+  if (error.failure !== 'refused')
+    logger[level]({ msg: 'a provider failed', provider, failure: error.failure, status, code, generationId });
+}
 
 /** Why a reservation is given back when the provider's call failed before anything was served. */
 export const releaseReason = (error: unknown): ReleaseReason =>

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import type { ReleaseReason, SettledUsage, SettlementOutcome } from '../accounts/domain/accounts.events.js';
 import { AccountWriter } from '../accounts/index.js';
+import type { Principal } from '../http/authentication.js';
 import { pico, ZERO } from '../kernel/credits.js';
 import { type Cost, costOf, costToJson, type Usage } from '../pricing/index.js';
 import { causeOf, type Generation } from './generation.js';
@@ -77,6 +78,17 @@ export class Settlements {
     });
   }
 
+  /** Gives back, in its own time, a reservation of which nobody knows whether it was made. */
+  abandon(id: string, principal: Principal): void {
+    this.track(
+      this.keep({
+        accountId: principal.accountId,
+        command: { type: 'ReleaseReservation', reservationId: id, reason: 'never_started' },
+        cause: causeOf('release', id, principal),
+      }),
+    );
+  }
+
   /** Resolves when nothing is left in this process's hands. */
   async drained(): Promise<void> {
     await Promise.all(this.unkept);
@@ -93,10 +105,14 @@ export class Settlements {
       return true;
     });
     if (await inTime(attempt)) return;
-    const keeping = this.keep(end);
+    const keeping = this.track(this.keep(end));
+    await Promise.race([keeping, delay(WAIT_MS, undefined, { ref: false })]);
+  }
+
+  private track(keeping: Promise<void>): Promise<void> {
     this.unkept.add(keeping);
     void keeping.finally(() => this.unkept.delete(keeping));
-    await Promise.race([keeping, delay(WAIT_MS, undefined, { ref: false })]);
+    return keeping;
   }
 
   /** Hands the end to the queue; while the queue is away too, tries both again. */

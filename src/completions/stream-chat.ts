@@ -4,7 +4,7 @@ import { ApiError } from '../http/api-error.js';
 import { type ChatStream, ProviderError } from '../providers/index.js';
 import { isServed } from './answer.js';
 import { ChunkFrames } from './chunk-frames.js';
-import { asProblem, problemOfProvider, releaseReason } from './completions.problems.js';
+import { asProblem, logFailure, problemOfProvider, releaseReason } from './completions.problems.js';
 import type { Generation } from './generation.js';
 import { NOTHING, type Outcome, Settlements } from './settlements.js';
 import { type StreamEnd, StreamRelay } from './stream-relay.js';
@@ -36,6 +36,7 @@ export class ChatStreaming {
     }
     relay.attach(upstream);
     const end = await relay.ended;
+    if (end.as === 'failed') logFailure(id, end.error);
     const problem = problemOf(end, generation);
     const cost = await this.endReservation(generation, relay, end);
     if (problem) relay.close(errorFrame(frames, problem));
@@ -48,6 +49,7 @@ export class ChatStreaming {
     frames: ChunkFrames,
     error: unknown,
   ): Promise<void> {
+    logFailure(generation.id, error);
     await this.settlements.release(generation, relay.isConnected ? releaseReason(error) : 'client_gone');
     const problem = asProblem(error);
     if (relay.isOpen) return relay.close(errorFrame(frames, problem));
@@ -67,13 +69,12 @@ export class ChatStreaming {
 
   private async outcome(generation: Generation, relay: StreamRelay, end: StreamEnd): Promise<Outcome> {
     const outcome = end.as === 'client_gone' || !relay.isConnected ? 'client_gone' : end.as === 'completed' ? 'completed' : 'cut';
-    const shared = { outcome, upstreamId: relay.upstreamId, status: OK } as const;
-    if (relay.reported) {
-      const source = !relay.isConnected && end.as !== 'client_gone' ? 'drained' : 'provider';
-      return { ...shared, source, usage: relay.reported.usage, anomalies: relay.reported.anomalies };
-    }
-    const usage = await this.estimate.of(generation, relay.text);
-    return { ...shared, source: 'estimated', usage, anomalies: relay.textCut ? ['answer_longer_than_counted'] : [] };
+    const counted = await this.estimate.complete(generation, relay.reported, relay.text);
+    // The provider's figures, though nobody was there any more to be served.
+    const source = counted.source === 'provider' && end.as !== 'client_gone' && !relay.isConnected ? 'drained' : counted.source;
+    const anomalies =
+      relay.textCut && source === 'estimated' ? [...counted.anomalies, 'answer_longer_than_counted'] : counted.anomalies;
+    return { usage: counted.usage, source, anomalies, outcome, upstreamId: relay.upstreamId, status: OK };
   }
 }
 

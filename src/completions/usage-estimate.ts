@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { quoteOf, type Usage } from '../pricing/index.js';
+import { quoteOf, type Usage, type UsageClass } from '../pricing/index.js';
+import type { ReportedUsage } from '../providers/index.js';
 import type { ChatRequest } from './chat-request.js';
 import type { Generation } from './generation.js';
+import type { Outcome } from './settlements.js';
 import { tokenBounds } from './token-bounds.js';
 
 /** Longer texts are counted by the rate of this much of them: a tokenizer can take seconds on text made to be slow. */
@@ -24,8 +26,30 @@ export class UsageEstimate implements OnApplicationShutdown {
   private readonly waiting = new Map<number, (tokens: number[] | undefined) => void>();
   private nextId = 1;
 
-  /** @param generated the text that the provider has delivered */
-  async of({ id, request, model, hold }: Generation, generated: string): Promise<Usage> {
+  /**
+   * The provider's figures where it reported them; what it left out of them, or all of it, estimated.
+   * @param generated the text that the provider has delivered
+   */
+  async complete(
+    generation: Generation,
+    reported: ReportedUsage | undefined,
+    generated: string,
+  ): Promise<Pick<Outcome, 'usage' | 'source' | 'anomalies'>> {
+    const known = reported?.usage ?? {};
+    const anomalies = reported?.anomalies ?? [];
+    if (says(known, 'input_') && says(known, 'output_')) return { usage: known, source: 'provider', anomalies };
+    const { input_uncached, output_visible } = await this.of(generation, generated);
+    const missing = {
+      ...(says(known, 'input_') ? {} : { input_uncached }),
+      ...(says(known, 'output_') ? {} : { output_visible }),
+    };
+    return { usage: { ...known, ...missing }, source: 'estimated', anomalies };
+  }
+
+  private async of(
+    { id, request, model, hold }: Generation,
+    generated: string,
+  ): Promise<Required<Pick<Usage, 'input_uncached' | 'output_visible'>>> {
     const prompt = promptText(request);
     const [promptTokens = 0, completionTokens = 0] = await this.count([prompt, generated]);
     const bounds = tokenBounds(request, model);
@@ -83,6 +107,10 @@ export class UsageEstimate implements OnApplicationShutdown {
     return worker;
   }
 }
+
+/** Whether the figures have a side at all: an explicit zero is a figure, nothing is none. */
+const says = (usage: Usage, side: 'input_' | 'output_'): boolean =>
+  (Object.keys(usage) as UsageClass[]).some((name) => name.startsWith(side) || (side === 'input_' && name.startsWith('cache_')));
 
 function promptText({ messages, tools }: ChatRequest): string {
   const parts = messages.map(({ content }) => {

@@ -25,3 +25,10 @@ export class AppendRefused extends Error {
     super(`the event store refused an append to ${stream}`, { cause });
   }
 }
+
+/** More writes wait for one stream than may. Nothing was written; try again later. */
+export class WriteQueueFull extends Error {
+  constructor(stream: string) {
+    super(`too many writes wait for ${stream}`);
+  }
+}

@@ -1,10 +1,11 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppendOutcomeUnknown, EventStoreUnavailable } from '../event-store/errors.js';
+import { AppendOutcomeUnknown, EventStoreUnavailable, WriteQueueFull } from '../event-store/errors.js';
 import { ApiError } from './api-error.js';
 import { errorBody } from './error-body.js';
 
 const STORE_RETRY_AFTER_SECONDS = 2;
+const DROPPED_BODY_MAX_BYTES = 128 * 1024 * 1024;
 
 /** The one place where an exception becomes an answer. What is not expected is logged and told without details. */
 @Catch()
@@ -17,19 +18,34 @@ export class ApiErrorFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const error = this.asApiError(exception, request);
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
+    if (error.status === 413) readOn(request, reply);
     if (error.details.retryAfterSeconds !== undefined) void reply.header('retry-after', String(error.details.retryAfterSeconds));
     void reply.status(error.status).send(errorBody(error, request.url));
   }
 
   private asApiError(exception: unknown, request: FastifyRequest): ApiError {
     if (exception instanceof ApiError) return exception;
-    if (exception instanceof EventStoreUnavailable || exception instanceof AppendOutcomeUnknown) {
-      this.logger.error({ msg: exception.message, cause: String((exception.cause as Error)?.message), requestId: request.id });
-      return new ApiError(503, 'ledger_unavailable', 'The ledger does not answer; nothing was charged. Try again shortly.', {
-        retryAfterSeconds: STORE_RETRY_AFTER_SECONDS,
+    if (
+      exception instanceof EventStoreUnavailable ||
+      exception instanceof AppendOutcomeUnknown ||
+      exception instanceof WriteQueueFull
+    ) {
+      this.logger.error({
+        msg: exception.message,
+        cause: (exception.cause as Error | undefined)?.message,
+        requestId: request.id,
       });
+      return new ApiError(
+        503,
+        'ledger_unavailable',
+        'The ledger does not answer; the provider was not called and nothing is charged. Try again shortly.',
+        {
+          retryAfterSeconds: STORE_RETRY_AFTER_SECONDS,
+        },
+      );
     }
-    if (exception instanceof HttpException) return fromStatus(exception.getStatus(), request);
+    if (exception instanceof HttpException)
+      return fromStatus(exception.getStatus(), request, (exception.cause as { code?: string } | undefined)?.code);
     const { statusCode, code } = exception as { statusCode?: number; code?: string };
     if (typeof statusCode === 'number' && statusCode < 500) return fromStatus(statusCode, request, code);
     this.logger.error({ msg: 'unexpected error', error: describe(exception), requestId: request.id });
@@ -39,8 +55,21 @@ export class ApiErrorFilter implements ExceptionFilter {
   }
 }
 
+/**
+ * Takes the rest of a body that is too large, up to a bound, and drops it: a connection closed on a client that is still sending
+ * is reset, and its answer lost.
+ */
+function readOn({ raw }: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection');
+  let bytes = 0;
+  raw.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > DROPPED_BODY_MAX_BYTES) raw.destroy();
+  });
+}
+
 /** Errors of the framework itself: a route that is not there, a body that cannot be read. */
-function fromStatus(status: number, request: FastifyRequest, code?: string): ApiError {
+export function fromStatus(status: number, request: FastifyRequest, code?: string): ApiError {
   switch (status) {
     case 404:
       return new ApiError(404, 'not_found', `There is no ${request.method} ${request.url.split('?')[0]}`, {

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { KEY_PREFIX } from '../kernel/ids.js';
 
 /** Who calls: the account that pays and the key that it calls with, as the account's own stream says. */
 export interface Principal {
@@ -26,8 +27,9 @@ const BEARER = /^Bearer +(\S+) *$/i;
 
 /** The key that a request presents: `Authorization: Bearer` or `X-API-Key`. */
 export function presentedKey(request: FastifyRequest): string | undefined {
-  const authorization = request.headers.authorization;
-  if (authorization !== undefined) return BEARER.exec(authorization)?.[1];
+  const bearer = BEARER.exec(request.headers.authorization ?? '')?.[1];
   const header = request.headers['x-api-key'];
-  return typeof header === 'string' && header !== '' ? header : undefined;
+  // A client that insists on a bearer of its own can still send the key beside it.
+  if (typeof header === 'string' && header !== '' && !bearer?.startsWith(KEY_PREFIX)) return header;
+  return bearer;
 }

@@ -6,8 +6,11 @@ import { type ApiError, errorType } from './api-error.js';
  */
 export function errorBody(error: ApiError, url: string): object {
   const { metadata, param } = error.details;
-  const extra = { ...(param === undefined ? {} : { param }), ...(metadata === undefined ? {} : { metadata }) };
-  if (isOpenRouterDialect(url)) return { error: { code: error.status, message: error.message, ...extra } };
+  const openRouter = isOpenRouterDialect(url);
+  // The documentation shows its 401 without metadata, to the letter.
+  const withMetadata = metadata !== undefined && (openRouter || error.status !== 401);
+  const extra = { ...(param === undefined ? {} : { param }), ...(withMetadata ? { metadata } : {}) };
+  if (openRouter) return { error: { code: error.status, message: error.message, ...extra } };
   return { error: { message: error.message, type: errorType(error.status), code: error.code, ...extra } };
 }
 

@@ -6,7 +6,7 @@ export type GrantId = string;
 export type ReservationId = string;
 export type GenerationId = string;
 
-const KEY_PREFIX = 'sk-mcp-';
+export const KEY_PREFIX = 'sk-mcp-';
 const ACCOUNT_ID = /^[a-z0-9]{6,40}$/;
 const SECRET = /^[A-Za-z0-9_-]{20,100}$/;
 

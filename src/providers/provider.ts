@@ -80,6 +80,7 @@ export class ProviderError extends Error {
     /** Without keys, URLs or prompts. For `refused` the provider's own words. */
     message: string,
     readonly details: {
+      /** Its name, as clients see it. */
       readonly provider: string;
       /** The provider's HTTP status; 0 where there was none. */
       readonly status: number;

@@ -22,11 +22,13 @@ export interface RoutingSettings {
 export interface Route {
   readonly provider: string;
   readonly upstreamModel: string;
+  /** Members of the request's body that this route needs, laid over the caller's. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 export interface ChosenRoute {
   readonly provider: Provider;
-  readonly upstreamModel: string;
+  readonly route: Route;
 }
 
 const OPENAI_COMPATIBLE = [
@@ -52,10 +54,11 @@ export class Routing {
 
   /** The first route whose provider is on; undefined where none is. */
   choose(routes: readonly Route[]): ChosenRoute | undefined {
-    if (this.demo !== undefined) return { provider: this.demo, upstreamModel: routes[0]?.upstreamModel ?? this.demo.id };
-    for (const { provider: id, upstreamModel } of routes) {
-      const provider = this.connected.find((candidate) => candidate.id === id);
-      if (provider !== undefined) return { provider, upstreamModel };
+    if (this.demo !== undefined)
+      return { provider: this.demo, route: { provider: this.demo.id, upstreamModel: routes[0]?.upstreamModel ?? this.demo.id } };
+    for (const route of routes) {
+      const provider = this.connected.find(({ id }) => id === route.provider);
+      if (provider !== undefined) return { provider, route };
     }
     return undefined;
   }

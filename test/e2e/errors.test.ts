@@ -92,7 +92,8 @@ describe.each(DIALECTS)('/%s', (dialect) => {
     ['a list', { body: '[]' }, invalid(/^The body: /)],
     ['a text', { body: `"${PROMPT}"` }, invalid(/^The body: /)],
     ['null', { body: 'null' }, invalid(/^The body: /)],
-    ['nesting without end', { body: deeplyNested() }, invalid(/./)],
+    ['nesting without end, which is counted', { body: deeplyNested('response_format') }, invalid(/./)],
+    ['nesting without end, which is passed on', { body: deeplyNested('seed') }, invalid(/./)],
     ['plain text', { body: PROMPT, headers: { 'content-type': 'text/plain' } }, unsupported],
     [
       'JSON sent as a form',
@@ -159,11 +160,11 @@ it('tells nobody a stack, a key, an address of a provider or a prompt', async ()
 });
 
 /** JSON that is read without recursion, and that nothing which recurses may be given. */
-function deeplyNested(): string {
+function deeplyNested(field: string): string {
   const depth = 100_000;
   const { messages, model } = chat(PROMPT);
   const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`;
-  return `{"model":${JSON.stringify(model)},"messages":${JSON.stringify(messages)},"response_format":${nested}}`;
+  return `{"model":${JSON.stringify(model)},"messages":${JSON.stringify(messages)},"${field}":${nested}}`;
 }
 
 /** Of a request whose body is sent whole before its answer is read. */

@@ -1,7 +1,8 @@
 /** What customers pay under concurrency, to the nano-credit: the provider's log at the published prices is the oracle. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { request } from 'undici';
 import { type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
-import { type Customer, type Gateway, startGateway } from '../support/gateway.js';
+import { ADMIN_TOKEN, type Customer, type Gateway, startGateway } from '../support/gateway.js';
 import {
   asCredits,
   auditStopped,
@@ -18,7 +19,8 @@ import {
 
 const ACCOUNTS = 50;
 const CALLS_PER_ACCOUNT = 20;
-const MODELS = ['openai/gpt-4o-mini', 'openai/gpt-5-nano'];
+/** The second is published here at prices far below a nano-credit, so that almost every cost of it has to be rounded. */
+const MODELS = ['openai/gpt-4o-mini', 'test/below-a-nano'];
 
 let upstream: FakeUpstream;
 let gateway: Gateway;
@@ -29,6 +31,23 @@ const customers: Customer[] = [];
 beforeAll(async () => {
   upstream = await startFakeUpstream({ behaviour: () => (held === undefined ? {} : { beforeHeaders: held }) });
   gateway = await startGateway({ upstream, env: { LOG_LEVEL: 'warn' } });
+  const { statusCode } = await request(`${gateway.url}/api/v3/admin/models/${MODELS[1]}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      name: 'Below a nano-credit',
+      context_length: 100_000,
+      max_completion_tokens: 10_000,
+      prices: {
+        prompt: '0.000000000333',
+        completion: '0.000000001777',
+        input_cache_read: '0.000000000111',
+        internal_reasoning: '0.000000002222',
+      },
+      routes: [{ provider: 'openai', upstream_model: 'below-a-nano' }],
+    }),
+  });
+  expect(statusCode).toBe(200);
 });
 afterAll(async () => {
   await gateway?.dispose();

@@ -105,6 +105,19 @@ test('killed while the provider answers: the answer is served and charged', asyn
   expect(audit?.ended('settled')).toHaveLength(8);
 });
 
+test.each([false, true])(
+  'program and store are killed in the moment of an answer (stream: %s): its charge is on disk',
+  async (stream) => {
+    const { gateway } = await start();
+    const { key, userId } = await gateway.admin.openCustomer();
+    const { served } = await complete(gateway, agentOf(1), { key, prompt: 'the last word', stream });
+    process.kill(gateway.storePid(), 'SIGKILL');
+    await gateway.kill();
+    const [audit] = await auditStopped(gateway.dataDir, [userId]);
+    expect(audit?.ended('settled').map(({ reservationId }) => reservationId)).toEqual([served]);
+  },
+);
+
 test('down: a new call is refused with 503 and Retry-After, and no provider hears of it', async () => {
   const dataDir = later(await temporaryDirectory(), (each) => rm(each, { recursive: true }));
   const node = await forkNode(dataDir);

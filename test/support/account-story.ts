@@ -1,5 +1,5 @@
-import { type Account, available } from '../../src/accounts/domain/account.js';
 import { type AccountCommand, type AccountRejection, accountDecider } from '../../src/accounts/domain/account.decider.js';
+import { type Account, available } from '../../src/accounts/domain/account.js';
 import type { AccountEvent, LotAmount, ReservationSettled } from '../../src/accounts/domain/accounts.events.js';
 import type { GrantCredits } from '../../src/accounts/domain/grant-credits.js';
 import { nano } from '../../src/kernel/credits.js';
@@ -13,7 +13,15 @@ export const KEY = 'key-1';
 export const given = (): Story =>
   new Story()
     .done({ type: 'OpenAccount', accountId: 'a', username: 'u', tier: 'free' })
-    .done({ type: 'IssueApiKey', keyId: KEY, secretHash: 'h', name: 'n', limit: undefined, limitReset: undefined, expiresAt: undefined });
+    .done({
+      type: 'IssueApiKey',
+      keyId: KEY,
+      secretHash: 'h',
+      name: 'n',
+      limit: undefined,
+      limitReset: undefined,
+      expiresAt: undefined,
+    });
 
 /** Commands in a row against the real decider; `last` is what the last one made happen. */
 export class Story {
@@ -68,7 +76,11 @@ export class Story {
   }
 }
 
-export const grant = (grantId: string, amount: bigint, about: Partial<Omit<GrantCredits, 'type' | 'amount'>> = {}): AccountCommand => ({
+export const grant = (
+  grantId: string,
+  amount: bigint,
+  about: Partial<Omit<GrantCredits, 'type' | 'amount'>> = {},
+): AccountCommand => ({
   type: 'GrantCredits',
   grantId,
   kind: 'top_up',
@@ -99,7 +111,11 @@ export const settle = (reservationId: string, cost: bigint): AccountCommand => (
   outcome: 'completed',
 });
 
-export const release = (reservationId: string): AccountCommand => ({ type: 'ReleaseReservation', reservationId, reason: 'provider_error' });
+export const release = (reservationId: string): AccountCommand => ({
+  type: 'ReleaseReservation',
+  reservationId,
+  reason: 'provider_error',
+});
 
 export const parts = (amounts: Record<string, bigint>): LotAmount[] =>
   Object.entries(amounts).map(([lotId, amount]) => ({ lotId, amount: amount.toString() }));

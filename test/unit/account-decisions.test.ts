@@ -27,7 +27,7 @@ describe('grants', () => {
 describe('reservations', () => {
   test('what is held cannot be reserved again', () => {
     const story = given().granted('g', 100n).reserved('r1', 60n).asked(reserve('r2', 41n));
-    expect(story.rejection).toEqual({ reason: 'insufficient_credits', needed: 41n, available: 40n, reserved: 60n });
+    expect(story.rejection).toEqual({ reason: 'insufficient_credits', needed: 41n, available: 40n, reserved: 60n, owed: 0n });
     expect(story.reserved('r3', 40n).available()).toBe(0n);
   });
 

@@ -16,7 +16,7 @@ const complete = async (parameters: object = {}) => {
 
 describe('routing', () => {
   test('with no key at all leads to the demo provider, for every model', () => {
-    expect([demo?.provider.id, demo?.upstreamModel]).toEqual(['demo', 'gpt-4o']);
+    expect([demo?.provider.id, demo?.route.upstreamModel]).toEqual(['demo', 'gpt-4o']);
     expect(new Routing({ ...timeouts, openai: { apiKey: ' ' } }).choose([])?.provider.id).toBe('demo');
   });
 
@@ -26,7 +26,10 @@ describe('routing', () => {
       { provider: 'openai', upstreamModel: 'a' },
       { provider: 'deepseek', upstreamModel: 'b' },
     ];
-    expect(routing.choose(routes)).toMatchObject({ provider: { id: 'deepseek', name: 'DeepSeek' }, upstreamModel: 'b' });
+    expect(routing.choose(routes)).toMatchObject({
+      provider: { id: 'deepseek', name: 'DeepSeek' },
+      route: { upstreamModel: 'b' },
+    });
     expect(routing.choose(routes.slice(0, 1))).toBeUndefined();
     expect(routing.providers.map(({ id }) => id)).toEqual(['deepseek']);
   });

@@ -26,6 +26,8 @@ export type ReserveCreditsRejection =
       readonly available: NanoCredits;
       /** What open reservations hold: it may come back when they end. */
       readonly reserved: NanoCredits;
+      /** Earlier cost that no lot could pay: while it stands, nothing is available. */
+      readonly owed: NanoCredits;
     }
   | { readonly reason: 'key_limit_exceeded'; readonly needed: NanoCredits; readonly remaining: NanoCredits };
 
@@ -56,6 +58,7 @@ export function reserveCredits(
       needed: command.amount,
       available: available(account, at),
       reserved: heldByReservations(account),
+      owed: account.receivable,
     });
   }
   return accept({

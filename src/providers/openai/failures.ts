@@ -34,10 +34,10 @@ export function errorInAnswer(origin: Origin, answer: Readonly<Record<string, un
 }
 
 export const brokenAnswer = (origin: Origin, what: string, status = 200) =>
-  new ProviderError('unavailable', `${origin.name} ${what}.`, { provider: origin.id, status });
+  new ProviderError('unavailable', `${origin.name} ${what}.`, { provider: origin.name, status });
 
 export const breakage = (origin: Origin, { failure, what }: Breakage, status: number) =>
-  new ProviderError(failure, `${origin.name} ${what}.`, { provider: origin.id, status });
+  new ProviderError(failure, `${origin.name} ${what}.`, { provider: origin.name, status });
 
 function failureOfStatus(status: number): ProviderFailure {
   if (status === 400 || status === 413 || status === 422) return 'refused';
@@ -67,7 +67,7 @@ const isUnpaid = ({ code, type }: Told) => /insufficient_quota|insufficient_bala
 function providerError(origin: Origin, failure: ProviderFailure, status: number, told: Told, retryAfter?: number) {
   const words = failure === 'refused' && told.message ? origin.clean(told.message) : `${origin.name} ${GENERIC[failure]}`;
   return new ProviderError(failure, words, {
-    provider: origin.id,
+    provider: origin.name,
     status,
     ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
     ...(told.code !== undefined && { code: origin.clean(told.code) }),

@@ -63,7 +63,7 @@ export class OpenAiProvider implements Provider {
     if (signal === undefined) return;
     const abort = () => {
       call.abort();
-      reject(new ProviderError('unavailable', 'The caller left.', { provider: this.id, status: 0 }));
+      reject(new ProviderError('unavailable', 'The caller left.', { provider: this.name, status: 0 }));
     };
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
