@@ -24,7 +24,10 @@ export function problemOf(rejection: AccountRejection): ApiError {
     case 'reservation_not_open':
       return new ApiError(409, 'reservation_not_open', 'The reservation is not open');
     case 'expiry_in_past':
-      return new ApiError(400, 'invalid_request', `"${rejection.field}": must be in the future`, { param: rejection.field });
+      return new ApiError(400, 'invalid_request', `"${rejection.field}": must be in the future, and after effective_at`, {
+        param: rejection.field,
+        metadata: { error_type: 'invalid_request' },
+      });
     case 'insufficient_credits':
       return insufficientCredits(rejection);
     case 'key_limit_exceeded':

@@ -6,19 +6,20 @@ import { errorBody } from './error-body.js';
 
 const STORE_RETRY_AFTER_SECONDS = 2;
 const DROPPED_BODY_MAX_BYTES = 128 * 1024 * 1024;
+const DROPPED_BODY_PAUSE_MS = 1_000;
 
 /** The one place where an exception becomes an answer. What is not expected is logged and told without details. */
 @Catch()
 export class ApiErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('http');
 
-  catch(exception: unknown, host: ArgumentsHost): void {
+  async catch(exception: unknown, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const error = this.asApiError(exception, request);
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
-    if (error.status === 413) readOn(request, reply);
+    if (error.status === 413) await dropBody(request.raw);
     if (error.details.retryAfterSeconds !== undefined) void reply.header('retry-after', String(error.details.retryAfterSeconds));
     void reply.status(error.status).send(errorBody(error, request.url));
   }
@@ -56,15 +57,22 @@ export class ApiErrorFilter implements ExceptionFilter {
 }
 
 /**
- * Takes the rest of a body that is too large, up to a bound, and drops it: a connection closed on a client that is still sending
- * is reset, and its answer lost.
+ * Takes the rest of a body that is too large and drops it, up to a bound in bytes and time: a connection that is closed on a
+ * client that is still sending is reset, and its answer lost.
  */
-function readOn({ raw }: FastifyRequest, reply: FastifyReply): void {
-  reply.removeHeader('connection');
-  let bytes = 0;
-  raw.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > DROPPED_BODY_MAX_BYTES) raw.destroy();
+async function dropBody(raw: FastifyRequest['raw']): Promise<void> {
+  if (raw.complete || raw.destroyed) return;
+  await new Promise<void>((resolve) => {
+    let bytes = 0;
+    const pause = setTimeout(resolve, DROPPED_BODY_PAUSE_MS);
+    raw.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      pause.refresh();
+      if (bytes > DROPPED_BODY_MAX_BYTES) resolve();
+    });
+    raw.once('end', resolve).once('close', resolve);
+    raw.once('close', () => clearTimeout(pause));
+    raw.resume();
   });
 }
 

@@ -81,8 +81,9 @@ test('the program is killed while it keeps a charge that the store did not take:
   process.kill(store, 'SIGSTOP');
   barrier.open();
   expect((await reply).status).toBe(200);
+  const ended = gateway.kill();
   process.kill(store, 'SIGKILL');
-  await gateway.kill();
+  await ended;
 
   const again = later(await startGateway({ upstream, dataDir: gateway.dataDir, env: { LOG_LEVEL: 'warn' } }), (each) =>
     each.stop(),
