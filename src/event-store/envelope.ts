@@ -48,7 +48,7 @@ export const GENESIS_HASH = '0'.repeat(64);
  * append repeated has the same ids, which the store answers as before. The command alone would not do: two processes that
  * decide the same command at the same revision would both be told that theirs is stored, although only the first one's is.
  */
-const EVENT_ID_NAMESPACE = Buffer.from('6f1d3c1e8a4b5c7d9e0f2a3b4c5d6e7f', 'hex');
+const NAMESPACE = Buffer.from('6f1d3c1e8a4b5c7d9e0f2a3b4c5d6e7f', 'hex');
 
 /** Puts an event into its envelope at its place in the stream. */
 export function seal(
@@ -86,12 +86,19 @@ export function hashEvent(
 const hashedText = (id: string, stream: string, revision: bigint, type: string, dataJson: string, metadataJson: string): string =>
   `{"data":${dataJson},"id":"${id}","metadata":${metadataJson},"revision":"${revision}","stream":${quoted(stream)},"type":"${type}"}`;
 
+/** Where the usual name is put together, to be hashed at once. */
+const idBytes = Buffer.alloc(4096);
+
 /** The digit that says "RFC 9562" in its two high bits and keeps the two low ones. */
 const VARIANTS = ['8', '9', 'a', 'b'] as const;
 
 /** UUID version 5 (RFC 9562): deterministic from a name. */
 function uuidV5(name: string): string {
-  const hex = digest('sha1', Buffer.concat([EVENT_ID_NAMESPACE, Buffer.from(name)]));
+  const length = Buffer.byteLength(name);
+  const bytes = length <= idBytes.length - NAMESPACE.length ? idBytes : Buffer.allocUnsafe(NAMESPACE.length + length);
+  NAMESPACE.copy(bytes);
+  bytes.write(name, NAMESPACE.length);
+  const hex = digest('sha1', bytes.subarray(0, NAMESPACE.length + length));
   const variant = VARIANTS[Number.parseInt(hex[16] as string, 16) & 3];
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

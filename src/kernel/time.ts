@@ -7,12 +7,25 @@ export interface Clock {
 }
 
 export const instantFromText = (text: string): Instant => Date.parse(text);
-export const instantToText = (at: Instant): string => new Date(at).toISOString();
+
+const DAY_MS = 86_400_000;
+let textOfDay = { day: Number.NaN, text: '' };
+
+/** ISO 8601 in UTC with milliseconds. Written several times per request, nearly always on the same day. */
+export function instantToText(at: Instant): string {
+  const day = Math.floor(at / DAY_MS);
+  if (day !== textOfDay.day) textOfDay = { day, text: new Date(day * DAY_MS).toISOString().slice(0, -'00:00:00.000Z'.length) };
+  const ms = at - day * DAY_MS;
+  const seconds = Math.floor(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  return `${textOfDay.text}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}.${`${ms % 1000}`.padStart(3, '0')}Z`;
+}
+
+const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);
 
 export const LIMIT_RESETS = ['daily', 'weekly', 'monthly'] as const;
 export type LimitReset = (typeof LIMIT_RESETS)[number];
 
-const DAY_MS = 86_400_000;
 /** 1970-01-01 was a Thursday: days to add so that weeks begin on Monday. */
 const EPOCH_WEEKDAY_OFFSET = 3;
 

@@ -34,6 +34,20 @@ async function start(
   return { upstream, gateway };
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Until it is thawed, at the latest when the test ends, also where it fails. */
+function freeze(pid: number): void {
+  process.kill(pid, 'SIGSTOP');
+  later(pid, () => isRunning(pid) && process.kill(pid, 'SIGCONT'));
+}
+
 const agentOf = (connections: number) => later(openConnections(connections), (agent) => agent.destroy());
 
 test('frozen: what was served is answered and charged after the thaw, what is new is refused before it costs anything', async () => {
@@ -47,7 +61,7 @@ test('frozen: what was served is answered and charged after the thaw, what is ne
   );
   await upstream.call(3);
   const store = gateway.storePid();
-  process.kill(store, 'SIGSTOP');
+  freeze(store);
   barrier.open();
   const refused = await Promise.all([false, true].map((stream) => complete(gateway, agent, { key, prompt: 'new', stream })));
   const replies = await underWay;
@@ -78,7 +92,7 @@ test('the program is killed while it keeps a charge that the store did not take:
   const reply = complete(gateway, agentOf(1), { key, prompt: '[[chunks=2]]' });
   await upstream.call(0);
   const store = gateway.storePid();
-  process.kill(store, 'SIGSTOP');
+  freeze(store);
   barrier.open();
   expect((await reply).status).toBe(200);
   const ended = gateway.kill();

@@ -1,6 +1,7 @@
 /** The event store dies under the running program: nothing acknowledged is lost, nothing is paid twice. */
 import { rm } from 'node:fs/promises';
 import { afterEach, expect, test } from '@jest/globals';
+import { request } from 'undici';
 import { forkNode, temporaryDirectory } from '../support/event-store-node.js';
 import { type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
@@ -37,7 +38,21 @@ async function start(
   return { upstream, gateway };
 }
 
+/** Until it is thawed, at the latest when the test ends, also where it fails. */
+function freeze(pid: number): void {
+  process.kill(pid, 'SIGSTOP');
+  later(pid, () => isRunning(pid) && process.kill(pid, 'SIGCONT'));
+}
+
 const agentOf = (connections: number) => later(openConnections(connections), (agent) => agent.destroy());
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 /** Calls in the order of their numbers, at most `connections` at a time. */
 async function load(calls: number, connections: number, call: (index: number) => Promise<void>): Promise<void> {
@@ -106,13 +121,32 @@ test('killed while the provider answers: the answer is served and charged', asyn
 });
 
 test.each([false, true])(
-  'program and store are killed in the moment of an answer (stream: %s): its charge is on disk',
+  'an answer waits for its charge, which is on disk in the moment of the answer (stream: %s)',
   async (stream) => {
-    const { gateway } = await start();
+    const barrier = gate();
+    const { upstream, gateway } = await start({ behaviour: () => ({ beforeEnd: barrier.opened }) });
     const { key, userId } = await gateway.admin.openCustomer();
-    const { served } = await complete(gateway, agentOf(1), { key, prompt: 'the last word', stream });
-    process.kill(gateway.storePid(), 'SIGKILL');
-    await gateway.kill();
+    const store = gateway.storePid();
+    let answered = false;
+    const reply = complete(gateway, agentOf(1), { key, prompt: 'the last word', stream }).finally(() => {
+      answered = true;
+    });
+    const call = await upstream.call(0);
+    freeze(store);
+    barrier.open();
+    await call.ended;
+    // Turns of the program in which it could have answered.
+    for (let turn = 0; turn < 20; turn++) await request(`${gateway.url}/health/live`).then(({ body }) => body.dump());
+    expect(answered).toBe(false);
+    process.kill(store, 'SIGCONT');
+    const { served } = await reply;
+    const ended = gateway.kill();
+    process.kill(store, 'SIGKILL');
+    await ended;
+    await until(
+      async () => isRunning(store),
+      (running) => !running,
+    );
     const [audit] = await auditStopped(gateway.dataDir, [userId]);
     expect(audit?.ended('settled').map(({ reservationId }) => reservationId)).toEqual([served]);
   },

@@ -1,5 +1,6 @@
 /** Traffic against the running program, and what it must have cost by the provider's own log and the published prices. */
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { Agent, request } from 'undici';
 import { startEventStoreNode } from '../../src/embedded/event-store/node.js';
@@ -64,6 +65,7 @@ export async function until<T>(ask: () => Promise<T>, is: (answer: T) => boolean
   for (;;) {
     const answer = await ask();
     if (is(answer)) return answer;
+    await nextTurn();
   }
 }
 

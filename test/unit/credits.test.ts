@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { creditsAsNumber, formatCredits, nano, parseCredits, parsePrice, pico, roundUpToNano } from '../../src/kernel/credits.js';
 import { accountOfApiKey, formatApiKey } from '../../src/kernel/ids.js';
-import { windowStart } from '../../src/kernel/time.js';
+import { instantToText, windowStart } from '../../src/kernel/time.js';
 
 describe('credits', () => {
   test('a decimal is read exactly, and refused where it is finer than the unit', () => {
@@ -31,6 +31,14 @@ describe('credits', () => {
 
   test('an amount is never negative', () => {
     expect(() => nano(-1n)).toThrow(RangeError);
+  });
+});
+
+describe('times', () => {
+  test('are written as ECMAScript writes them', () => {
+    const at = fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) });
+    fc.assert(fc.property(at, (ms) => expect(instantToText(ms)).toBe(new Date(ms).toISOString())));
+    expect(instantToText(-1)).toBe('1969-12-31T23:59:59.999Z');
   });
 });
 
