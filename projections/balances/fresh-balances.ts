@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, MoreThan } from 'typeorm';
 import { ApiError } from '../../src/http/api-error.js';
 import { Freshness } from '../runtime/freshness.js';
@@ -18,6 +18,8 @@ export interface Balances {
 /** Reads the rows of one account, as they were at one moment. */
 @Injectable()
 export class FreshBalances {
+  private readonly logger = new Logger('balances');
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly freshness: Freshness,
@@ -29,7 +31,22 @@ export class FreshBalances {
    */
   async read(accountId: string, keyId: string, position: bigint): Promise<Balances> {
     await this.freshness.waitFor(balances, position, FRESH_TIMEOUT_MS);
-    const [account, lots, key] = await this.dataSource.transaction(
+    const [account, lots, key] = await this.rows(accountId, keyId).catch((error: Error) => {
+      this.logger.error({ msg: 'the read models cannot be read', error: error.message });
+      throw new ApiError(503, 'read_model_unavailable', 'The balance cannot be read at the moment, please try again', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    });
+    if (!account || !key) {
+      throw new ApiError(503, 'projection_behind', 'The balance is not up to date yet, please try again', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    return { account, lots, key };
+  }
+
+  private rows(accountId: string, keyId: string) {
+    return this.dataSource.transaction(
       'REPEATABLE READ',
       async (manager) =>
         [
@@ -38,11 +55,5 @@ export class FreshBalances {
           await manager.findOneBy(keySpendingEntity, { accountId, keyId }),
         ] as const,
     );
-    if (!account || !key) {
-      throw new ApiError(503, 'projection_behind', 'The balance is not up to date yet, please try again', {
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      });
-    }
-    return { account, lots, key };
   }
 }

@@ -140,10 +140,13 @@ export class AccountWriter {
     entry.draining = false;
   }
 
-  /** The account weighs something else now; one that was evicted while it worked comes back. */
-  private weigh(entry: Entry): void {
+  private answerAll(entry: Entry, decided: readonly Decided[]): void {
+    // It weighs something else now, and an account that was evicted while it worked comes back.
     this.entries.delete(entry.accountId);
     this.entries.set(entry.accountId, entry);
+    for (const { pending, rejection, events } of decided) {
+      pending.answer({ ...(rejection ? { rejection } : {}), events, position: entry.position, account: entry.durable });
+    }
   }
 
   private async commit(entry: Entry, batch: readonly Pending[]): Promise<void> {
@@ -156,15 +159,14 @@ export class AccountWriter {
         if (await this.append(entry, events, giveUpAt)) {
           for (const one of decided)
             for (const event of one.events) entry.durable = accountDecider.evolve(entry.durable, event, at);
-          this.weigh(entry);
-          return answerAll(entry, decided);
+          return this.answerAll(entry, decided);
         }
         fresh = true;
         continue;
       }
       // No append proves that the state was current, so a refusal is not given before reading on.
       const restsOnState = decided.some(({ pending, rejection }) => rejection !== undefined || pending.command === undefined);
-      if (!restsOnState || fresh) return answerAll(entry, decided);
+      if (!restsOnState || fresh) return this.answerAll(entry, decided);
       await retrying(() => this.catchUp(entry), giveUpAt);
       fresh = true;
     }
@@ -275,12 +277,6 @@ const unloaded = () => ({
   lastHash: GENESIS_HASH,
   loaded: false,
 });
-
-function answerAll(entry: Entry, decided: readonly Decided[]): void {
-  for (const { pending, rejection, events } of decided) {
-    pending.answer({ ...(rejection ? { rejection } : {}), events, position: entry.position, account: entry.durable });
-  }
-}
 
 function sizeOf({ durable }: Entry): number {
   return 10 + durable.lots.size + durable.reservations.size + durable.closed.size + durable.keys.size + durable.grants.size;

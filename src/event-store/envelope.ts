@@ -12,6 +12,8 @@ export interface EventMetadata {
   readonly causationId?: string;
   readonly actor: Actor;
   readonly schemaVersion: number;
+  /** The event's place among those of its command. */
+  readonly index: number;
   /** ISO 8601, UTC, milliseconds: the gateway's clock at the decision, never before the stream's last event. */
   readonly occurredAt: string;
   readonly previousHash: string;
@@ -43,12 +45,10 @@ export interface EventToAppend {
 
 /** previousHash of a stream's first event. */
 export const GENESIS_HASH = '0'.repeat(64);
-/**
- * Namespace of event ids. An id is the UUIDv5 of the command, the event's index in it, its place, time and content: the same
- * append repeated has the same ids, which the store answers as before. The command alone would not do: two processes that
- * decide the same command at the same revision would both be told that theirs is stored, although only the first one's is.
- */
+/** Namespace of event ids. */
 const NAMESPACE = Buffer.from('6f1d3c1e8a4b5c7d9e0f2a3b4c5d6e7f', 'hex');
+/** The namespace and a hash in hex, to be hashed at once. */
+const idBytes = Buffer.concat([NAMESPACE, Buffer.alloc(64)]);
 
 /** Puts an event into its envelope at its place in the stream. */
 export function seal(
@@ -60,45 +60,43 @@ export function seal(
   schemaVersion = 1,
 ): EventToAppend {
   const dataJson = canonicalJson(event.data);
-  const id = uuidV5(`${cause.commandId}:${index}:${place.previousHash}:${occurredAt}:${dataJson}`);
   // The envelope's members in canonical order, written out around the place of the hash.
-  const before = `{"actor":${canonicalJson(cause.actor)}${cause.causationId === undefined ? '' : `,"causationId":${quoted(cause.causationId)}`},"commandId":${quoted(cause.commandId)},"correlationId":${quoted(cause.correlationId)}`;
-  const after = `,"occurredAt":"${occurredAt}","previousHash":"${place.previousHash}","schemaVersion":${schemaVersion}}`;
-  const hash = digest('sha256', hashedText(id, place.stream, place.revision, event.type, dataJson, before + after));
-  return { id, type: event.type, hash, dataJson, metadataJson: `${before},"hash":"${hash}"${after}` };
+  const causation = cause.causationId === undefined ? '' : `,"causationId":${quoted(cause.causationId)}`;
+  const before = `{"actor":${canonicalJson(cause.actor)}${causation},"commandId":${quoted(cause.commandId)},"correlationId":${quoted(cause.correlationId)}`;
+  const after = `,"index":${index},"occurredAt":"${occurredAt}","previousHash":"${place.previousHash}","schemaVersion":${schemaVersion}}`;
+  const hash = digest('sha256', hashedText(place.stream, place.revision, event.type, dataJson, before + after));
+  return { id: eventId(hash), type: event.type, hash, dataJson, metadataJson: `${before},"hash":"${hash}"${after}` };
 }
 
 /**
- * The hash of an event: SHA-256 over the RFC 8785 form of {data, id, metadata without hash, revision, stream, type}, hex.
+ * The hash of an event: SHA-256 over the RFC 8785 form of {data, metadata without hash, revision, stream, type}, hex.
  * An auditor needs nothing else to recompute it.
  */
 export function hashEvent(
-  event: { id: string; stream: string; revision: bigint; type: string; data: object },
+  event: { stream: string; revision: bigint; type: string; data: object },
   metadata: Omit<EventMetadata, 'hash'>,
 ): string {
   return digest(
     'sha256',
-    hashedText(event.id, event.stream, event.revision, event.type, canonicalJson(event.data), canonicalJson(metadata)),
+    hashedText(event.stream, event.revision, event.type, canonicalJson(event.data), canonicalJson(metadata)),
   );
 }
 
 /** The canonical JSON that is hashed. */
-const hashedText = (id: string, stream: string, revision: bigint, type: string, dataJson: string, metadataJson: string): string =>
-  `{"data":${dataJson},"id":"${id}","metadata":${metadataJson},"revision":"${revision}","stream":${quoted(stream)},"type":"${type}"}`;
-
-/** Where the usual name is put together, to be hashed at once. */
-const idBytes = Buffer.alloc(4096);
+const hashedText = (stream: string, revision: bigint, type: string, dataJson: string, metadataJson: string): string =>
+  `{"data":${dataJson},"metadata":${metadataJson},"revision":"${revision}","stream":${quoted(stream)},"type":"${type}"}`;
 
 /** The digit that says "RFC 9562" in its two high bits and keeps the two low ones. */
 const VARIANTS = ['8', '9', 'a', 'b'] as const;
 
-/** UUID version 5 (RFC 9562): deterministic from a name. */
-function uuidV5(name: string): string {
-  const length = Buffer.byteLength(name);
-  const bytes = length <= idBytes.length - NAMESPACE.length ? idBytes : Buffer.allocUnsafe(NAMESPACE.length + length);
-  NAMESPACE.copy(bytes);
-  bytes.write(name, NAMESPACE.length);
-  const hex = digest('sha1', bytes.subarray(0, NAMESPACE.length + length));
+/**
+ * The id of an event: UUID version 5 (RFC 9562) of its hash. The same append repeated has the same ids, which the store answers
+ * as before. The command and its index alone would not do: two processes that decide the same command at the same revision
+ * would both be told that theirs is stored, although only the first one's is.
+ */
+export function eventId(hash: string): string {
+  idBytes.write(hash, NAMESPACE.length, 'latin1');
+  const hex = digest('sha1', idBytes);
   const variant = VARIANTS[Number.parseInt(hex[16] as string, 16) & 3];
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

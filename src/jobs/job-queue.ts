@@ -16,6 +16,7 @@ const CONCURRENCY = 10;
 const BACK_OFF_MS = 500;
 const BACK_OFF_MAX_MS = 30_000;
 const POOL_MAX = 4;
+const STALLED_CHECK_MS = 10_000;
 
 /** A queue for the work that must be done even if this process dies first. */
 export function openQueue(location: QueueLocation): Queue {
@@ -32,7 +33,8 @@ export function openWorker(location: QueueLocation, handlers: JobHandlers): Work
     await handler(data);
   };
   const settings = { backoffStrategy: (attempt: number) => Math.min(BACK_OFF_MS * 2 ** attempt, BACK_OFF_MAX_MS) };
-  const options = { concurrency: CONCURRENCY, settings };
+  // A process that dies at a job does not use up its tries: it goes to the next one, however often.
+  const options = { concurrency: CONCURRENCY, settings, maxStalledCount: 2 ** 31 - 1, stalledInterval: STALLED_CHECK_MS };
   if (location.redisUrl !== undefined) {
     return new Worker(QUEUE, process, { ...options, connection: new Redis(location.redisUrl, { maxRetriesPerRequest: null }) });
   }
@@ -42,7 +44,8 @@ export function openWorker(location: QueueLocation, handlers: JobHandlers): Work
 
 /** Options of a job that is repeated, ever slower, until it succeeds. */
 export const UNTIL_DONE = {
-  attempts: Number.MAX_SAFE_INTEGER,
+  // The most that the PostgreSQL backend can hold: at the slowest pace, two thousand years.
+  attempts: 2 ** 31 - 1,
   backoff: { type: 'custom' },
   removeOnComplete: true,
 } as const;

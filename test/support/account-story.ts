@@ -11,17 +11,15 @@ export const KEY = 'key-1';
 
 /** An opened account with one key. */
 export const given = (): Story =>
-  new Story()
-    .done({ type: 'OpenAccount', accountId: 'a', username: 'u', tier: 'free' })
-    .done({
-      type: 'IssueApiKey',
-      keyId: KEY,
-      secretHash: 'h',
-      name: 'n',
-      limit: undefined,
-      limitReset: undefined,
-      expiresAt: undefined,
-    });
+  new Story().done({ type: 'OpenAccount', accountId: 'a', username: 'u', tier: 'free' }).done({
+    type: 'IssueApiKey',
+    keyId: KEY,
+    secretHash: 'h',
+    name: 'n',
+    limit: undefined,
+    limitReset: undefined,
+    expiresAt: undefined,
+  });
 
 /** Commands in a row against the real decider; `last` is what the last one made happen. */
 export class Story {

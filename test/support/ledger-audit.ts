@@ -122,7 +122,7 @@ export class AccountAudit {
   private verifyChain(fact: RecordedFact): void {
     const { hash, ...metadata } = fact.metadata;
     const { data, id, stream, type } = fact;
-    const text = canonicalize({ data, id, metadata, revision: fact.revision.toString(), stream, type }) as string;
+    const text = canonicalize({ data, metadata, revision: fact.revision.toString(), stream, type }) as string;
     this.must(fact, fact.revision === BigInt(this.facts.length), 'revisions have no gap');
     this.must(fact, metadata.previousHash === this.previousHash, 'the event is chained to the one before it');
     this.must(fact, createHash('sha256').update(text).digest('hex') === hash, 'the event is what was hashed');

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { canonicalJson } from '../../src/event-store/canonical-json.js';
-import { type EventMetadata, GENESIS_HASH, hashEvent, seal } from '../../src/event-store/envelope.js';
+import { type EventMetadata, eventId, GENESIS_HASH, hashEvent, seal } from '../../src/event-store/envelope.js';
 
 const cause = { commandId: 'c', correlationId: 'g', actor: { type: 'system', id: 's' } } as const;
 const place = { stream: 'account-a', revision: 0n, previousHash: GENESIS_HASH };
@@ -31,15 +31,15 @@ describe('the envelope of an event', () => {
     const sealed = seal(place, event, cause, 0, '2026-01-01T00:00:00.000Z');
     const { hash, ...envelope } = JSON.parse(sealed.metadataJson) as EventMetadata;
     expect(hash).toBe(sealed.hash);
+    expect(sealed.id).toBe(eventId(hash));
     expect(sealed.metadataJson).toBe(canonicalize({ ...envelope, hash }));
-    const stored = { id: sealed.id, stream: place.stream, revision: 0n, type: event.type, data: event.data };
+    const stored = { stream: place.stream, revision: 0n, type: event.type, data: event.data };
     expect(hashEvent(stored, envelope)).toBe(hash);
     const tampered = [
       hashEvent({ ...stored, data: { lotId: 'lot-1', amount: '6' } }, envelope),
       hashEvent({ ...stored, revision: 1n }, envelope),
       hashEvent({ ...stored, stream: 'account-b' }, envelope),
       hashEvent({ ...stored, type: 'CreditsGranted' }, envelope),
-      hashEvent({ ...stored, id: 'other' }, envelope),
       hashEvent(stored, { ...envelope, occurredAt: '2026-01-01T00:00:00.001Z' }),
       hashEvent(stored, { ...envelope, actor: { type: 'job', id: 's' } }),
       hashEvent(stored, { ...envelope, previousHash: 'f'.repeat(64) }),
