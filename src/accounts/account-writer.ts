@@ -43,6 +43,8 @@ interface Entry {
   position: bigint;
   lastHash: string;
   loaded: boolean;
+  /** As the cache counts it. */
+  weight: number;
   readonly queue: Pending[];
   draining: boolean;
 }
@@ -86,7 +88,7 @@ export class AccountWriter {
     private readonly clock: Clock,
     private readonly limits: AccountWriterLimits = DEFAULT_LIMITS,
   ) {
-    this.entries = new LRUCache({ maxSize: limits.cacheUnitsMax, sizeCalculation: sizeOf });
+    this.entries = new LRUCache({ maxSize: limits.cacheUnitsMax, sizeCalculation: ({ weight }) => Math.max(1, weight) });
   }
 
   /**
@@ -120,7 +122,7 @@ export class AccountWriter {
   private entry(accountId: AccountId): Entry {
     let entry = this.entries.get(accountId);
     if (!entry) {
-      entry = { accountId, ...unloaded(), queue: [], draining: false };
+      entry = { accountId, ...unloaded(), weight: 0, queue: [], draining: false };
       this.entries.set(accountId, entry);
     }
     return entry;
@@ -140,10 +142,17 @@ export class AccountWriter {
     entry.draining = false;
   }
 
-  private answerAll(entry: Entry, decided: readonly Decided[]): void {
-    // It weighs something else now, and an account that was evicted while it worked comes back.
+  /** The cache must know when an account weighs something else; one that was evicted while it worked comes back. */
+  private weigh(entry: Entry): void {
+    const weight = sizeOf(entry);
+    if (Math.abs(weight - entry.weight) < WEIGHT_TOLERANCE && this.entries.has(entry.accountId)) return;
+    entry.weight = weight;
     this.entries.delete(entry.accountId);
     this.entries.set(entry.accountId, entry);
+  }
+
+  private answerAll(entry: Entry, decided: readonly Decided[]): void {
+    this.weigh(entry);
     for (const { pending, rejection, events } of decided) {
       pending.answer({ ...(rejection ? { rejection } : {}), events, position: entry.position, account: entry.durable });
     }
@@ -279,8 +288,19 @@ const unloaded = () => ({
 });
 
 function sizeOf({ durable }: Entry): number {
-  return 10 + durable.lots.size + durable.reservations.size + durable.closed.size + durable.keys.size + durable.grants.size;
+  return (
+    10 +
+    durable.lots.size +
+    durable.reservations.size +
+    durable.closed.recent.size +
+    durable.closed.older.size +
+    durable.keys.size +
+    durable.grants.size
+  );
 }
+
+/** Changes that the cache need not hear of, in its units. */
+const WEIGHT_TOLERANCE = 8;
 
 /** Waits a little longer after each attempt: 20 ms doubling to 500 ms. */
 const pause = (attempt: number) => new Promise((resolve) => setTimeout(resolve, Math.min(20 * 2 ** (attempt - 1), 500)));

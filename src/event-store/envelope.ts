@@ -45,10 +45,6 @@ export interface EventToAppend {
 
 /** previousHash of a stream's first event. */
 export const GENESIS_HASH = '0'.repeat(64);
-/** Namespace of event ids. */
-const NAMESPACE = Buffer.from('6f1d3c1e8a4b5c7d9e0f2a3b4c5d6e7f', 'hex');
-/** The namespace and a hash in hex, to be hashed at once. */
-const idBytes = Buffer.concat([NAMESPACE, Buffer.alloc(64)]);
 
 /** Puts an event into its envelope at its place in the stream. */
 export function seal(
@@ -90,13 +86,11 @@ const hashedText = (stream: string, revision: bigint, type: string, dataJson: st
 const VARIANTS = ['8', '9', 'a', 'b'] as const;
 
 /**
- * The id of an event: UUID version 5 (RFC 9562) of its hash. The same append repeated has the same ids, which the store answers
- * as before. The command and its index alone would not do: two processes that decide the same command at the same revision
- * would both be told that theirs is stored, although only the first one's is.
+ * The id of an event: UUID version 8 (RFC 9562, B.2: made from a SHA-256) of its hash. The same append repeated has the same ids,
+ * which the store answers as before. The command and its index alone would not do: two processes that decide the same command at
+ * the same revision would both be told that theirs is stored, although only the first one's is.
  */
 export function eventId(hash: string): string {
-  idBytes.write(hash, NAMESPACE.length, 'latin1');
-  const hex = digest('sha1', idBytes);
-  const variant = VARIANTS[Number.parseInt(hex[16] as string, 16) & 3];
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const variant = VARIANTS[Number.parseInt(hash[16] as string, 16) & 3];
+  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-${variant}${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }

@@ -47,7 +47,7 @@ describe('the envelope of an event', () => {
     expect(new Set([hash, ...tampered]).size).toBe(tampered.length + 1);
   });
 
-  test('ids are version 5 UUIDs', () => {
-    expect(seal(place, event, cause, 0, 'x').id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  test('ids are version 8 UUIDs', () => {
+    expect(seal(place, event, cause, 0, 'x').id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 });

@@ -24,7 +24,7 @@ export interface Account {
   readonly grants: ReadonlyMap<GrantId, CreditsGranted['data']>;
   readonly reservations: ReadonlyMap<ReservationId, Reservation>;
   /** The last reservations that ended, so that ending one again answers with its first outcome. */
-  readonly closed: ReadonlyMap<ReservationId, ClosedReservation>;
+  readonly closed: ClosedReservations;
   readonly keys: ReadonlyMap<KeyId, ApiKey>;
   /** Cost that no lot could pay. While it stands nothing is available. */
   readonly receivable: NanoCredits;
@@ -37,6 +37,12 @@ export interface Reservation {
   readonly amount: NanoCredits;
   readonly holds: readonly LotAmount[];
   readonly settleBy: Instant;
+}
+
+/** Two generations: when the recent one is full it becomes the older one, whose predecessor is forgotten. */
+export interface ClosedReservations {
+  readonly recent: ReadonlyMap<ReservationId, ClosedReservation>;
+  readonly older: ReadonlyMap<ReservationId, ClosedReservation>;
 }
 
 export type ClosedReservation =
@@ -57,10 +63,10 @@ export interface ApiKey {
 }
 
 /**
- * Ended reservations remembered. It must exceed what one batch can end, so that a batch whose outcome was unknown finds its own
+ * Ended reservations remembered at least. It must exceed what one batch can end, so that a batch whose outcome was unknown finds its own
  * effect after a reload; beyond that a forgotten one is refused as not open, which charges nothing.
  */
-const CLOSED_MAX = 512;
+const CLOSED_MIN = 256;
 
 /** An account before its first event. */
 export const initialAccount = (): Account => ({
@@ -70,7 +76,7 @@ export const initialAccount = (): Account => ({
   lots: new Map(),
   grants: new Map(),
   reservations: new Map(),
-  closed: new Map(),
+  closed: { recent: new Map(), older: new Map() },
   keys: new Map(),
   receivable: ZERO,
   lastEventAt: 0,
@@ -122,13 +128,17 @@ export function evolve(state: Account, event: AccountEvent, at: Instant): Accoun
   }
 }
 
+/** How a reservation ended, as far as that is remembered. */
+export const closedReservation = ({ closed }: Account, reservationId: ReservationId): ClosedReservation | undefined =>
+  closed.recent.get(reservationId) ?? closed.older.get(reservationId);
+
 /** A copy that further folding of the original does not change. */
 export const copyAccount = (account: Account): Account => ({
   ...account,
   lots: new Map(account.lots),
   grants: new Map(account.grants),
   reservations: new Map(account.reservations),
-  closed: new Map(account.closed),
+  closed: { recent: new Map(account.closed.recent), older: account.closed.older },
   keys: new Map(account.keys),
 });
 
@@ -179,9 +189,8 @@ function close(account: Mutable<Account>, reservationId: ReservationId, outcome:
   if (!reservation) throw new Error(`reservation ${reservationId} ended without being open`);
   for (const hold of reservation.holds) changeLot(account, hold.lotId, { held: -BigInt(hold.amount) });
   reservationsOf(account).delete(reservationId);
-  const closed = account.closed as Map<ReservationId, ClosedReservation>;
-  closed.set(reservationId, outcome);
-  if (closed.size > CLOSED_MAX) closed.delete(closed.keys().next().value as ReservationId);
+  if (account.closed.recent.size >= CLOSED_MIN) account.closed = { recent: new Map(), older: account.closed.recent };
+  (account.closed.recent as Map<ReservationId, ClosedReservation>).set(reservationId, outcome);
   return reservation;
 }
 

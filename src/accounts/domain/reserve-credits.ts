@@ -2,7 +2,7 @@ import { type NanoCredits, nano, nanoToText, plus, ZERO } from '../../kernel/cre
 import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { GenerationId, KeyId, ReservationId } from '../../kernel/ids.js';
 import { type Instant, instantToText } from '../../kernel/time.js';
-import { type Account, type ApiKey, available, isOpen, spentInWindow } from './account.js';
+import { type Account, type ApiKey, available, closedReservation, isOpen, spentInWindow } from './account.js';
 import type { CreditsReserved, Quote } from './accounts.events.js';
 import { isUsable } from './api-keys.js';
 import { take } from './burn-down.js';
@@ -41,7 +41,7 @@ export function reserveCredits(
   if (!isOpen(account) || !key || !isUsable(key, at)) return reject({ reason: 'key_not_usable' });
 
   const open = account.reservations.get(command.reservationId);
-  if (open || account.closed.has(command.reservationId)) {
+  if (open || closedReservation(account, command.reservationId)) {
     const same = open?.amount === command.amount && open.generationId === command.generationId && open.keyId === command.keyId;
     return same ? accept() : reject({ reason: 'reservation_conflict', reservationId: command.reservationId });
   }

@@ -2,7 +2,7 @@ import { least, type NanoCredits, nano, nanoFromText, nanoToText } from '../../k
 import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { ReservationId } from '../../kernel/ids.js';
 import type { Instant } from '../../kernel/time.js';
-import type { Account, Reservation } from './account.js';
+import { type Account, closedReservation, type Reservation } from './account.js';
 import type {
   CreditsExpired,
   LotAmount,
@@ -69,7 +69,7 @@ export function settleReservation(
 
 /** What ending an ended reservation answers: its first outcome, and no event. */
 export const endedBefore = (account: Account, reservationId: ReservationId): Decision<never, ReservationNotOpen> =>
-  account.closed.has(reservationId) ? accept() : reject({ reason: 'reservation_not_open', reservationId });
+  closedReservation(account, reservationId) ? accept() : reject({ reason: 'reservation_not_open', reservationId });
 
 /** CreditsExpired for everything free in the expired lots that something is given back to. */
 export function expiryOfReleases(account: Account, releases: readonly LotAmount[], at: Instant): CreditsExpired[] {
