@@ -162,7 +162,7 @@ describe('PUT /api/v3/admin/models/:author/:slug', () => {
     ['the same in the other spelling', { ...unpriced, pricing: { prompt: '0' } }, 'pricing.completion'],
     ['a price as a number', { ...free, prices: { prompt: 0.000001, completion: '0' } }, 'prices.prompt'],
     ['a negative price', { ...free, prices: { prompt: '-1', completion: '0' } }, 'prices.prompt'],
-    ['a price per request, which no formula charges', { ...free, prices: { ...stated.prices, request: '1' } }, 'prices'],
+    ['a price per request, which no formula charges', { ...free, prices: { ...stated.prices, request: '1' } }, 'prices.request'],
     ['no routes', { ...free, routes: [] }, 'routes'],
     ['an unknown provider', { ...free, routes: [{ provider: 'x', upstream_model: 'y' }] }, 'routes[0].provider'],
     ["another model's name", { ...free, aliases: ['gpt-4o'] }, 'aliases[0]'],

@@ -176,7 +176,7 @@ describe('a refusal', () => {
     [504, 'timeout'],
     [529, 'overloaded'],
   ])('with status %i is %s', async (status, failure) => {
-    expect(await refusalOf((await upstream({ status })).url)).toMatchObject({ failure, details: { provider: 'openai', status } });
+    expect(await refusalOf((await upstream({ status })).url)).toMatchObject({ failure, details: { provider: 'OpenAI', status } });
   });
 
   test("tells the provider's own words only where they are for the client", async () => {

@@ -247,7 +247,7 @@ describe('a stream that breaks', () => {
     const sink = await run(url, { idleTimeoutMs: 200 });
     expect([sink.content, sink.failure?.failure, sink.ended]).toEqual(['ab', failure, undefined]);
     expect(sink.order.filter((word) => word === 'fail')).toHaveLength(1);
-    expect(sink.failure?.details).toMatchObject({ provider: 'openai', status: 200 });
+    expect(sink.failure?.details).toMatchObject({ provider: 'OpenAI', status: 200 });
     await calls[0]?.ended;
   });
 
