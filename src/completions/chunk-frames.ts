@@ -11,6 +11,8 @@ const OURS = new Set(['id', 'object', 'created', 'model', 'provider', 'choices',
  */
 export class ChunkFrames {
   private readonly head: string;
+  /** The head of the last chunk, with what its provider added. */
+  private lastHead: string;
 
   constructor(generation: Generation) {
     const { id, at, model, provider } = generation;
@@ -22,6 +24,7 @@ export class ChunkFrames {
       provider: provider.name,
     };
     this.head = `data: ${JSON.stringify(shared).slice(0, -1)}`;
+    this.lastHead = this.head;
   }
 
   /** A chunk of the provider. Takes ownership of it. */
@@ -33,7 +36,13 @@ export class ChunkFrames {
       const value = chunk[name];
       if (value != null && !OURS.has(name)) extra += `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
     }
-    return `${this.head}${extra},"choices":${JSON.stringify(choices)}}\n\n`;
+    this.lastHead = this.head + extra;
+    return `${this.lastHead},"choices":${JSON.stringify(choices)}}\n\n`;
+  }
+
+  /** A chunk that only adds text, and is otherwise like the one before it. */
+  text(index: number, content: string): string {
+    return `${this.lastHead},"choices":[{"index":${index},"delta":{"content":${content}},"logprobs":null,"finish_reason":null}]}\n\n`;
   }
 
   /**

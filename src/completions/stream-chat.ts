@@ -69,7 +69,7 @@ export class ChatStreaming {
 
   private async outcome(generation: Generation, relay: StreamRelay, end: StreamEnd): Promise<Outcome> {
     const outcome = end.as === 'client_gone' || !relay.isConnected ? 'client_gone' : end.as === 'completed' ? 'completed' : 'cut';
-    const counted = await this.estimate.complete(generation, relay.reported, relay.text);
+    const counted = await this.estimate.complete(generation, relay.reported, relay.generatedText);
     // The provider's figures, though nobody was there any more to be served.
     const source = counted.source === 'provider' && end.as !== 'client_gone' && !relay.isConnected ? 'drained' : counted.source;
     const anomalies =

@@ -23,9 +23,7 @@ export const RELAY_TIMES: RelayTimes = { keepAliveMs: 10_000, stallMs: 120_000 }
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache, no-transform',
-  connection: 'keep-alive',
   'x-accel-buffering': 'no',
-  'transfer-encoding': 'chunked',
 };
 
 /** A piece of a body with `Transfer-Encoding: chunked` (RFC 9112, 7.1), and the end of such a body. */
@@ -46,7 +44,9 @@ export class StreamRelay implements ChatSink {
   /** Whether anything generated has come from the provider. */
   generated = false;
   finishReason: string | undefined;
-  text = '';
+  /** Text of chunks that were parsed, and of those that were not: as the inside of a JSON string. */
+  private parsedText = '';
+  private literals = '';
   textCut = false;
   private end_: (end: StreamEnd) => void = () => undefined;
   private over = false;
@@ -54,6 +54,8 @@ export class StreamRelay implements ChatSink {
   private blocked = false;
   private upstream: ChatStream | undefined;
   private readonly raw: ServerResponse;
+  /** HTTP/1.0, which many a proxy speaks, has no chunks: the end of the connection ends the body. */
+  private readonly inChunks: boolean;
   private readonly keepAlive: NodeJS.Timeout;
   private stall: NodeJS.Timeout | undefined;
 
@@ -67,6 +69,7 @@ export class StreamRelay implements ChatSink {
   ) {
     const raw = reply.raw;
     this.raw = raw;
+    this.inChunks = reply.request.raw.httpVersion !== '1.0';
     this.ended = new Promise((resolve) => {
       this.end_ = resolve;
     });
@@ -93,11 +96,26 @@ export class StreamRelay implements ChatSink {
     else this.open();
   }
 
-  chunk(_json: Buffer, chunk: ChatObject): void {
+  chunk(chunk: ChatObject): void {
     if (this.over) return;
     this.upstreamId ??= typeof chunk['id'] === 'string' ? chunk['id'] : undefined;
     for (const choice of asChoices(chunk['choices'])) this.observe(choice);
     if (!this.clientGone) this.write(this.frames.chunk(chunk));
+  }
+
+  text(index: number, content: string): void {
+    if (this.over) return;
+    if (content.length > '""'.length) {
+      this.generated = true;
+      if (this.literals.length < TEXT_KEPT_MAX) this.literals += content.slice(1, -1);
+      else this.textCut = true;
+    }
+    if (!this.clientGone) this.write(this.frames.text(index, content));
+  }
+
+  /** What has been generated, for a tokenizer to count. */
+  get generatedText(): string {
+    return this.parsedText + (JSON.parse(`"${this.literals}"`) as string);
   }
 
   usage(reported: ReportedUsage): void {
@@ -118,7 +136,8 @@ export class StreamRelay implements ChatSink {
     clearTimeout(this.stall);
     if (this.clientGone) return;
     this.open();
-    this.raw.end(`${httpChunk(frames.join(''))}${LAST_CHUNK}`);
+    const rest = frames.join('');
+    this.raw.end(this.inChunks ? httpChunk(rest) + LAST_CHUNK : rest);
   }
 
   /** No stream after all: the client gets an ordinary answer. */
@@ -132,24 +151,24 @@ export class StreamRelay implements ChatSink {
     if (typeof choice['finish_reason'] === 'string') this.finishReason = choice['finish_reason'];
     if (!hasContent(delta)) return;
     this.generated = true;
-    if (this.text.length < TEXT_KEPT_MAX) this.text += generatedText(delta);
+    if (this.parsedText.length < TEXT_KEPT_MAX) this.parsedText += generatedText(delta);
     else this.textCut = true;
   }
 
   private open(): void {
     if (this.raw.headersSent || this.raw.destroyed) return;
     this.reply.hijack();
-    this.raw.writeHead(200, { ...HEADERS, ...this.headers });
+    this.raw.writeHead(200, { ...HEADERS, ...this.headers, ...(this.inChunks ? { 'transfer-encoding': 'chunked' } : {}) });
     // Frames are put into their HTTP chunks here, in one piece: Node would write the length, the frame and the line ends as four,
     // which doubles what a frame costs.
-    this.raw.chunkedEncoding = false;
+    if (this.inChunks) this.raw.chunkedEncoding = false;
     this.raw.flushHeaders();
   }
 
   private write(frame: string): void {
     this.open();
     this.keepAlive.refresh();
-    if (this.raw.write(httpChunk(frame)) || this.blocked) return;
+    if (this.raw.write(this.inChunks ? httpChunk(frame) : frame) || this.blocked) return;
     this.blocked = true;
     this.upstream?.pause();
     this.stall = setTimeout(() => this.raw.destroy(), this.times.stallMs);

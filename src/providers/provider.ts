@@ -43,12 +43,13 @@ export interface ReportedUsage {
 
 /** Takes the frames of a stream as they arrive. Exactly one of `end` and `fail` comes last. */
 export interface ChatSink {
+  /** One chunk in OpenAI's form. The sink owns it. */
+  chunk(chunk: ChatObject): void;
   /**
-   * One chunk in OpenAI's form.
-   * @param json the chunk's text exactly as the provider sent it (UTF-8 bytes, without `data:` and line ends)
-   * @param chunk the same, parsed
+   * A chunk that only adds text to one choice, and is otherwise like the chunk before it.
+   * @param content the text as a JSON string literal, with its quotes
    */
-  chunk(json: Buffer, chunk: ChatObject): void;
+  text(index: number, content: string): void;
   /** The provider's usage figures; the last call counts. */
   usage(reported: ReportedUsage): void;
   /** The stream is over. `complete`: the provider said so (`[DONE]`), rather than just closing. */

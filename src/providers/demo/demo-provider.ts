@@ -84,7 +84,7 @@ class DemoStream implements ChatStream {
     if (chunk === undefined) return this.finish();
     // Armed first, so that a sink that pauses or aborts stops it.
     this.resume();
-    this.sink.chunk(Buffer.from(JSON.stringify(chunk)), chunk);
+    this.sink.chunk(chunk);
   }
 
   private finish(): void {

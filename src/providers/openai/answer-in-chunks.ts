@@ -5,6 +5,7 @@ import { type EventStreamListener, EventStreamParser, EventTooLarge } from '../s
 import { AnswerAtOnce, parsedObject } from './answer-at-once.js';
 import { toCanonical } from './dialect.js';
 import { breakage, brokenAnswer, errorInAnswer, type Origin } from './failures.js';
+import { TextChunks } from './text-chunk.js';
 import { reportedUsage } from './usage.js';
 
 const DONE = Buffer.from('[DONE]');
@@ -16,6 +17,7 @@ const AFTER_DONE_MS = 1_000;
 export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream {
   exchange: Exchange | undefined;
   private readonly parser = new EventStreamParser(this);
+  private readonly texts = new TextChunks();
   private instead: AnswerAtOnce | undefined;
   private opened = false;
   private over = false;
@@ -69,6 +71,8 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
 
   event(data: Buffer) {
     if (data.length === DONE.length && data.equals(DONE)) return this.finish(true);
+    const text = this.texts.recognise(data);
+    if (text !== undefined) return this.sink.text(text.index, text.content);
     const chunk = parsedObject(data);
     if (chunk === undefined) return this.failWith(brokenAnswer(this.origin, 'sent an event that is no chat completion chunk'));
     const reported = reportedUsage(chunk.usage);
@@ -76,8 +80,9 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
     if (this.over) return;
     if (chunk.error) return this.failWith(errorInAnswer(this.origin, chunk));
     if (reported !== undefined && !(Array.isArray(chunk.choices) && chunk.choices.length > 0)) return;
-    if (toCanonical(chunk)) this.sink.chunk(Buffer.from(JSON.stringify(chunk)), chunk);
-    else this.sink.chunk(data, chunk);
+    this.texts.learn(data);
+    toCanonical(chunk);
+    this.sink.chunk(chunk);
   }
 
   end(): void {
