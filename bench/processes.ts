@@ -109,11 +109,14 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Below the range that systems hand out by themselves, which the servers that a server starts are given ports from. */
 async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const probe = createServer().listen(port, '127.0.0.1');
+    const taken = await Promise.race([once(probe, 'listening').then(() => false), once(probe, 'error').then(() => true)]);
+    if (taken) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }

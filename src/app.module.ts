@@ -5,6 +5,7 @@ import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'r
 import { DueLots } from '../projections/balances/due-lots.query.js';
 import { ThinkingModels } from '../projections/balances/thinking-models.js';
 import { ProjectionsModule } from '../projections/projections.module.js';
+import { Projections } from '../projections/runtime/projections.js';
 import { AccountsModule } from './accounts/index.js';
 import { CompletionsModule } from './completions/index.js';
 import type { Configuration } from './configuration.js';
@@ -57,7 +58,11 @@ export class AppModule {
         { provide: RateLimits, useFactory: () => rateLimitsOf(configuration) },
         { provide: ThinkingModels, useFactory: thinkingModels, inject: [PriceBook] },
         { provide: DueAccounts, useFactory: dueAccounts, inject: [QueryBus] },
-        { provide: Readiness, useFactory: readiness, inject: [EventStore] },
+        {
+          provide: Readiness,
+          useFactory: (store: EventStore, projections: Projections) => readiness(store, projections, roles.has('api')),
+          inject: [EventStore, Projections],
+        },
       ],
       exports: [GatewayClock, AdministrationToken, Metrics, Routing, RateLimits, ThinkingModels, DueAccounts],
     };
@@ -102,6 +107,11 @@ const thinkingModels = (prices: PriceBook): ThinkingModels => ({
 
 const dueAccounts = (queries: QueryBus): DueAccounts => ({ list: (at, limit) => queries.execute(new DueLots(at, limit)) });
 
-const readiness = (store: EventStore): Readiness => ({
-  missing: async () => ((await store.isReachable()) ? [] : ['event store']),
+/** A process that serves calls needs the ledger alone; one that only folds events needs the database as well. */
+const readiness = (store: EventStore, projections: Projections, servesCalls: boolean): Readiness => ({
+  missing: async () => {
+    const missing = (await store.isReachable()) ? [] : ['event store'];
+    const failing = projections.statuses().some(({ error }) => error !== undefined);
+    return failing && !servesCalls ? [...missing, 'read models'] : missing;
+  },
 });

@@ -112,7 +112,7 @@ export class AccountsController {
     const cause = {
       commandId: `${accountId}:${commandId}`,
       correlationId: randomUUID(),
-      actor: { type: 'administrator', id: 'admin' },
+      actor: { type: 'administrator', id: 'administrator' },
     } as const;
     const answer = await this.commands.execute(new CommandAccount(accountId, command, cause));
     if (answer.rejection) throw problemOf(answer.rejection);

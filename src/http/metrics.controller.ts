@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { EventStore } from '../event-store/event-store.js';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -23,24 +23,6 @@ export class Metrics {
 
   request(route: string, status: number, seconds: number): void {
     this.requests.observe({ route, status }, seconds);
-  }
-
-  /** A figure that is read when somebody asks for the metrics. */
-  gauge(
-    name: string,
-    help: string,
-    labelNames: string[],
-    read: () => Iterable<{ labels: Record<string, string>; value: number }>,
-  ): void {
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect() {
-        for (const { labels, value } of read()) this.set(labels, value);
-      },
-    });
   }
 
   private counter(name: string, help: string, read: () => number): void {

@@ -4,28 +4,21 @@
  */
 import type { ChatObject } from '../provider.js';
 
-/** Edits the parsed answer or chunk. Returns whether its text no longer says the same. */
-export function toCanonical(answer: ChatObject): boolean {
-  const { choices } = answer;
-  if (!Array.isArray(choices)) return false;
-  let edited = false;
+/** Edits the parsed answer or chunk. */
+export function toCanonical({ choices }: ChatObject): void {
+  if (!Array.isArray(choices)) return;
   for (const choice of choices) {
     if (typeof choice !== 'object' || choice === null) continue;
-    if (choice.finish_reason === 'insufficient_system_resource') {
-      choice.finish_reason = 'error';
-      edited = true;
-    }
-    if (renameReasoning(choice.delta)) edited = true;
-    if (renameReasoning(choice.message)) edited = true;
+    if (choice.finish_reason === 'insufficient_system_resource') choice.finish_reason = 'error';
+    renameReasoning(choice.delta);
+    renameReasoning(choice.message);
   }
-  return edited;
 }
 
-function renameReasoning(said: unknown): boolean {
-  if (typeof said !== 'object' || said === null || !('reasoning_content' in said)) return false;
+function renameReasoning(said: unknown): void {
+  if (typeof said !== 'object' || said === null || !('reasoning_content' in said)) return;
   const target = said as ChatObject;
   const reasoning = target.reasoning_content;
   delete target.reasoning_content;
   if (reasoning !== null) target.reasoning ??= reasoning;
-  return true;
 }
