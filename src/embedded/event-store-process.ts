@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export interface EventStoreProcess {
@@ -11,6 +12,7 @@ export interface EventStoreProcess {
 
 const ENTRY = fileURLToPath(new URL('./event-store/main.js', import.meta.url));
 const RESTART_DELAY_MS = 200;
+const IN_USE_ATTEMPTS_MAX = 25;
 const RESTART_DELAY_MAX_MS = 5_000;
 
 /**
@@ -56,7 +58,17 @@ export async function startEventStoreProcess(dataDir: string, log: (line: string
     attempt();
   };
 
-  const port = await start(0);
+  // The store of a program that was killed ends by itself a moment later, and until then holds the directory.
+  const firstStart = async (attempt = 1): Promise<number> => {
+    try {
+      return await start(0);
+    } catch (error) {
+      if (attempt > IN_USE_ATTEMPTS_MAX || !/ is in use /.test((error as Error).message)) throw error;
+      await delay(RESTART_DELAY_MS);
+      return firstStart(attempt + 1);
+    }
+  };
+  const port = await firstStart();
   return {
     connectionString: `esdb://127.0.0.1:${port}?tls=false`,
     pid: () => child.pid,

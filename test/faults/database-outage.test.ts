@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Postgres, startPostgres } from '../../src/embedded/postgres/server.js';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
@@ -18,6 +18,9 @@ import {
   sumOf,
   until,
 } from './traffic.js';
+
+// A machine under load resets a connection now and then; what was wrong is logged before it is tried again.
+jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 const closings: (() => Promise<unknown>)[] = [];
 let upstream: FakeUpstream;

