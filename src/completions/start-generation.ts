@@ -55,6 +55,7 @@ export class GenerationStart {
       hold,
     };
   }
+
   private async reserve(id: string, principal: Principal, amount: NanoCredits, quote: Quote): Promise<void> {
     const command = {
       type: 'ReserveCredits',

@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 export interface EventStoreProcess {
   /** `esdb://…`; the same for as long as this program runs. */
   readonly connectionString: string;
-  readonly pid: () => number | undefined;
   close(): Promise<void>;
 }
 
@@ -71,7 +70,6 @@ export async function startEventStoreProcess(dataDir: string, log: (line: string
   const port = await firstStart();
   return {
     connectionString: `esdb://127.0.0.1:${port}?tls=false`,
-    pid: () => child.pid,
     async close() {
       closing = true;
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -13,6 +13,7 @@ interface Pending {
 }
 
 type Call = ClientDuplexStream<Buffer, Buffer>;
+
 /**
  * Appends over one BatchAppend call of the client's own connection, so that its discovery, credentials and reconnection hold.
  * The client's appendToStream is not used: its table of pending appends is shared by the whole process, one broken call fails
