@@ -7,20 +7,30 @@ import type { LimitReset } from '../../kernel/time.js';
  */
 export type AccountEvent =
   | AccountOpened
+  | TierChanged
   | ApiKeyIssued
+  | ApiKeyChanged
   | ApiKeyRevoked
   | CreditsGranted
   | CreditsReserved
+  | ReservationExtended
   | ReservationSettled
   | ReservationReleased
+  | LateSettlementRecorded
   | CreditsExpired
-  | ShortfallRepaid;
+  | ShortfallRepaid
+  | GenerationRefunded
+  | TopUpRefunded
+  | LotsFrozen
+  | LotsUnfrozen
+  | CreditsClawedBack
+  | CreditsAdjusted;
 
 export const TIERS = ['free', 'premium', 'enterprise', 'internal'] as const;
 export type Tier = (typeof TIERS)[number];
 
 export const GRANT_KINDS = ['top_up', 'promo', 'goodwill'] as const;
-export type LotKind = (typeof GRANT_KINDS)[number] | 'refund';
+export type GrantKind = (typeof GRANT_KINDS)[number];
 
 /** The named order in which lots pay; a reservation records the order it was made in. */
 export type BurnDownOrder = 'mcphub@1';
@@ -42,12 +52,29 @@ export interface AccountOpened {
   };
 }
 
+export interface TierChanged {
+  readonly type: 'TierChanged';
+  readonly data: { readonly from: Tier; readonly to: Tier };
+}
+
 export interface ApiKeyIssued {
   readonly type: 'ApiKeyIssued';
   readonly data: {
     readonly keyId: string;
     /** SHA-256 of the whole key, hex. The key itself is never stored. */
     readonly secretHash: string;
+    readonly name: string;
+    readonly limit?: NanoText;
+    readonly limitReset?: LimitReset;
+    readonly expiresAt?: string;
+  };
+}
+
+/** All terms of the key as they are from now on; an absent one does not apply. */
+export interface ApiKeyChanged {
+  readonly type: 'ApiKeyChanged';
+  readonly data: {
+    readonly keyId: string;
     readonly name: string;
     readonly limit?: NanoText;
     readonly limitReset?: LimitReset;
@@ -65,7 +92,7 @@ export interface CreditsGranted {
   readonly data: {
     readonly lotId: string;
     readonly grantId: string;
-    readonly kind: LotKind;
+    readonly kind: GrantKind;
     readonly amount: NanoText;
     /** Money paid per credit, in nano-units of the currency as decimal text: "1000000000" at par, "0" where they were given. */
     readonly costBasis: string;
@@ -73,6 +100,7 @@ export interface CreditsGranted {
     readonly priority: number;
     readonly effectiveAt: string;
     readonly expiresAt?: string;
+    /** The payment that bought the lot: what a cash refund or a dispute names. */
     readonly paymentId?: string;
   };
 }
@@ -87,6 +115,20 @@ export interface CreditsReserved {
     readonly holds: readonly LotAmount[];
     readonly burnDownOrder: BurnDownOrder;
     readonly quote: Quote;
+    readonly settleBy: string;
+  };
+}
+
+/** A call goes on longer, or may cost more, than was reserved for. */
+export interface ReservationExtended {
+  readonly type: 'ReservationExtended';
+  readonly data: {
+    readonly reservationId: string;
+    readonly generationId: string;
+    readonly keyId: string;
+    /** What is held in addition; "0" where only the time is extended. */
+    readonly amount: NanoText;
+    readonly holds: readonly LotAmount[];
     readonly settleBy: string;
   };
 }
@@ -165,7 +207,14 @@ export interface ReservationReleased {
   };
 }
 
-export type ReleaseReason = 'provider_error' | 'refused' | 'never_started' | 'nothing_served' | 'client_gone';
+/** abandoned: its process died, or never told how the call ended; a recovery gave it back after settleBy. */
+export type ReleaseReason = 'provider_error' | 'refused' | 'never_started' | 'nothing_served' | 'client_gone' | 'abandoned';
+
+/** Usage that became known after the reservation had been given back: it is charged to what is free then. */
+export interface LateSettlementRecorded {
+  readonly type: 'LateSettlementRecorded';
+  readonly data: Omit<ReservationSettled['data'], 'releases'>;
+}
 
 export interface CreditsExpired {
   readonly type: 'CreditsExpired';
@@ -175,6 +224,84 @@ export interface CreditsExpired {
 export interface ShortfallRepaid {
   readonly type: 'ShortfallRepaid';
   readonly data: { readonly lotId: string; readonly amount: NanoText };
+}
+
+/** A cost is given back to the lots that paid it. */
+export interface GenerationRefunded {
+  readonly type: 'GenerationRefunded';
+  readonly data: {
+    readonly refundId: string;
+    readonly generationId: string;
+    /** credits + waived + regranted. */
+    readonly amount: NanoText;
+    /** In reverse order of debit, never more to a lot than it paid for this generation. */
+    readonly credits: readonly LotAmount[];
+    /** What of the account's receivable is forgiven, where the generation's shortfall still stood. */
+    readonly waived: NanoText;
+    /** What would have gone to expired lots and is granted anew instead, by the CreditsGranted that follows. */
+    readonly regranted: NanoText;
+    readonly reason: string;
+    /** expire: what goes back to an expired lot expires at once. goodwill: it becomes a new lot instead. */
+    readonly intoExpired: 'expire' | 'goodwill';
+  };
+}
+
+/** Unused credits of a payment are taken out, and their price is paid back. */
+export interface TopUpRefunded {
+  readonly type: 'TopUpRefunded';
+  readonly data: {
+    readonly refundId: string;
+    readonly paymentId: string;
+    readonly lotId: string;
+    readonly amount: NanoText;
+    /** Money paid back, in nano-units of the currency: amount at the lot's cost basis. */
+    readonly cash: string;
+    readonly currency: string;
+  };
+}
+
+/** A payment is disputed: what is left of the credits that it bought cannot be spent until the dispute ends. */
+export interface LotsFrozen {
+  readonly type: 'LotsFrozen';
+  readonly data: {
+    readonly disputeId: string;
+    readonly paymentId: string;
+    /** What is disputed, in credits: the payment less what of it was refunded in cash. */
+    readonly claimed: NanoText;
+    /** Frozen now; what open reservations hold is frozen when it comes back. */
+    readonly lots: readonly LotAmount[];
+  };
+}
+
+/** The dispute was won: what it had frozen can be spent again. */
+export interface LotsUnfrozen {
+  readonly type: 'LotsUnfrozen';
+  readonly data: { readonly disputeId: string; readonly lots: readonly LotAmount[] };
+}
+
+/** The dispute was lost: what it had frozen is gone, and what had been spent of it is owed. */
+export interface CreditsClawedBack {
+  readonly type: 'CreditsClawedBack';
+  readonly data: { readonly disputeId: string; readonly lots: readonly LotAmount[]; readonly receivable: NanoText };
+}
+
+/** A correction by hand, asked for by one person and approved by another. */
+export interface CreditsAdjusted {
+  readonly type: 'CreditsAdjusted';
+  readonly data: {
+    readonly adjustmentId: string;
+    readonly lines: readonly AdjustmentLine[];
+    /** Opaque ids of persons, never names. */
+    readonly requestedBy: string;
+    readonly approvedBy: string;
+    readonly reason: string;
+  };
+}
+
+export interface AdjustmentLine {
+  readonly lotId: string;
+  /** Nano-credits as decimal text, negative where credits are taken away. */
+  readonly amount: string;
 }
 
 export const accountStream = (accountId: string): string => `account-${accountId}`;
