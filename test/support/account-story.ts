@@ -115,6 +115,23 @@ export const release = (reservationId: string): AccountCommand => ({
   reason: 'provider_error',
 });
 
+/** A refund of what `debits` paid; undefined: all of it. */
+export const refund = (
+  refundId: string,
+  generationId: string,
+  amount: bigint | undefined,
+  debits: readonly LotAmount[],
+  about: { intoExpired?: 'expire' | 'goodwill'; shortfall?: bigint } = {},
+): AccountCommand => ({
+  type: 'RefundGeneration',
+  refundId,
+  generationId,
+  amount: amount === undefined ? undefined : nano(amount),
+  reason: 'asked for',
+  intoExpired: about.intoExpired ?? 'expire',
+  paid: { debits, shortfall: nano(about.shortfall ?? 0n) },
+});
+
 export const parts = (amounts: Record<string, bigint>): LotAmount[] =>
   Object.entries(amounts).map(([lotId, amount]) => ({ lotId, amount: amount.toString() }));
 

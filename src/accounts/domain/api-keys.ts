@@ -3,7 +3,7 @@ import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { KeyId } from '../../kernel/ids.js';
 import { type Instant, instantToText, type LimitReset } from '../../kernel/time.js';
 import type { Account, ApiKey } from './account.js';
-import type { ApiKeyIssued, ApiKeyRevoked } from './accounts.events.js';
+import type { ApiKeyChanged, ApiKeyIssued, ApiKeyRevoked } from './accounts.events.js';
 
 export interface IssueApiKey {
   readonly type: 'IssueApiKey';
@@ -16,6 +16,16 @@ export interface IssueApiKey {
   readonly expiresAt: Instant | undefined;
 }
 
+/** New terms of a key: undefined keeps one, null lifts it. */
+export interface ChangeApiKey {
+  readonly type: 'ChangeApiKey';
+  readonly keyId: KeyId;
+  readonly name?: string | undefined;
+  readonly limit?: NanoCredits | null | undefined;
+  readonly limitReset?: LimitReset | null | undefined;
+  readonly expiresAt?: Instant | null | undefined;
+}
+
 export interface RevokeApiKey {
   readonly type: 'RevokeApiKey';
   readonly keyId: KeyId;
@@ -23,6 +33,11 @@ export interface RevokeApiKey {
 
 export type IssueApiKeyRejection =
   | { readonly reason: 'key_exists'; readonly keyId: KeyId }
+  | { readonly reason: 'expiry_in_past'; readonly field: 'expires_at' };
+export type ChangeApiKeyRejection =
+  | { readonly reason: 'key_not_found'; readonly keyId: KeyId }
+  | { readonly reason: 'key_revoked'; readonly keyId: KeyId }
+  | { readonly reason: 'reset_without_limit' }
   | { readonly reason: 'expiry_in_past'; readonly field: 'expires_at' };
 export type RevokeApiKeyRejection = { readonly reason: 'key_not_found'; readonly keyId: KeyId };
 
@@ -35,16 +50,46 @@ export function issueApiKey(command: IssueApiKey, account: Account, at: Instant)
     return reject({ reason: 'expiry_in_past', field: 'expires_at' });
   return accept({
     type: 'ApiKeyIssued',
-    data: {
-      keyId: command.keyId,
-      secretHash: command.secretHash,
-      name: command.name,
-      ...(command.limit === undefined ? {} : { limit: nanoToText(command.limit) }),
-      ...(command.limitReset === undefined ? {} : { limitReset: command.limitReset }),
-      ...(command.expiresAt === undefined ? {} : { expiresAt: instantToText(command.expiresAt) }),
-    },
+    data: { keyId: command.keyId, secretHash: command.secretHash, ...termsToJson(command) },
   });
 }
+
+/**
+ * Changes the terms of a key, from the next request on. What it has spent in the current window counts on, unless the window
+ * itself becomes another: then counting begins anew.
+ */
+export function changeApiKey(
+  command: ChangeApiKey,
+  account: Account,
+  at: Instant,
+): Decision<ApiKeyChanged, ChangeApiKeyRejection> {
+  const key = account.keys.get(command.keyId);
+  if (!key) return reject({ reason: 'key_not_found', keyId: command.keyId });
+  if (key.revoked) return reject({ reason: 'key_revoked', keyId: command.keyId });
+  const limit = changed(command.limit, key.limit);
+  // A reset means nothing without the limit that it resets.
+  const limitReset =
+    limit === undefined && command.limitReset === undefined ? undefined : changed(command.limitReset, key.limitReset);
+  const terms = { name: command.name ?? key.name, limit, limitReset, expiresAt: changed(command.expiresAt, key.expiresAt) };
+  if (limitReset !== undefined && limit === undefined) return reject({ reason: 'reset_without_limit' });
+  if (command.expiresAt != null && command.expiresAt <= at) return reject({ reason: 'expiry_in_past', field: 'expires_at' });
+  const same =
+    terms.name === key.name &&
+    terms.limit === key.limit &&
+    terms.limitReset === key.limitReset &&
+    terms.expiresAt === key.expiresAt;
+  return same ? accept() : accept({ type: 'ApiKeyChanged', data: { keyId: key.keyId, ...termsToJson(terms) } });
+}
+
+const changed = <T>(asked: T | null | undefined, current: T | undefined): T | undefined =>
+  asked === undefined ? current : (asked ?? undefined);
+
+const termsToJson = ({ name, limit, limitReset, expiresAt }: Pick<ApiKey, 'name' | 'limit' | 'limitReset' | 'expiresAt'>) => ({
+  name,
+  ...(limit === undefined ? {} : { limit: nanoToText(limit) }),
+  ...(limitReset === undefined ? {} : { limitReset }),
+  ...(expiresAt === undefined ? {} : { expiresAt: instantToText(expiresAt) }),
+});
 
 /** Revokes a key at once and for ever. Calls that it has already paid for are settled. */
 export function revokeApiKey(command: RevokeApiKey, account: Account): Decision<ApiKeyRevoked, RevokeApiKeyRejection> {

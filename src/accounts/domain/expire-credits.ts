@@ -9,7 +9,8 @@ export interface ExpireCredits {
   readonly type: 'ExpireCredits';
 }
 
-/** Writes down what has expired of every lot by now. What a reservation holds stays pinned until it ends. */
+/** Writes down what has expired of every lot by now. What a reservation holds stays pinned until it ends, and what
+ * a dispute has frozen until that ends. */
 export function expireCredits(_command: ExpireCredits, account: Account, at: Instant): Decision<CreditsExpired, never> {
   const expired = [...account.lots.values()].filter((lot) => isExpired(lot, at) && freeOf(lot) > 0n);
   return accept(

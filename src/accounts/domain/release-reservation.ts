@@ -1,30 +1,36 @@
-import { accept, type Decision } from '../../kernel/decider.js';
+import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { ReservationId } from '../../kernel/ids.js';
 import type { Instant } from '../../kernel/time.js';
 import type { Account } from './account.js';
-import type { CreditsExpired, ReleaseReason, ReservationReleased } from './accounts.events.js';
-import { endedBefore, expiryOfReleases, type ReservationNotOpen } from './settle-reservation.js';
+import type { CreditsExpired, LotsFrozen, ReleaseReason, ReservationReleased } from './accounts.events.js';
+import { consequencesOfReturns } from './returned-credits.js';
+import { endedBefore, type ReservationNotOpen } from './settle-reservation.js';
 
 export interface ReleaseReservation {
   readonly type: 'ReleaseReservation';
   readonly reservationId: ReservationId;
   readonly reason: ReleaseReason;
+  /** Only where its time to settle has passed: a recovery must not release a call that is alive. */
+  readonly onlyOverdue?: boolean;
 }
+
+export type ReservationNotOverdue = { readonly reason: 'reservation_not_overdue'; readonly settleBy: Instant };
 
 /** Gives a whole reservation back, because nothing was served. Releasing what has ended appends nothing. */
 export function releaseReservation(
   command: ReleaseReservation,
   account: Account,
   at: Instant,
-): Decision<ReservationReleased | CreditsExpired, ReservationNotOpen> {
+): Decision<ReservationReleased | CreditsExpired | LotsFrozen, ReservationNotOpen | ReservationNotOverdue> {
   const reservation = account.reservations.get(command.reservationId);
   if (!reservation) return endedBefore(account, command.reservationId);
-  const { generationId, keyId, holds } = reservation;
-  return accept<ReservationReleased | CreditsExpired>(
+  const { generationId, keyId, holds, settleBy } = reservation;
+  if (command.onlyOverdue && at < settleBy) return reject({ reason: 'reservation_not_overdue', settleBy });
+  return accept<ReservationReleased | CreditsExpired | LotsFrozen>(
     {
       type: 'ReservationReleased',
       data: { reservationId: command.reservationId, generationId, keyId, releases: holds, reason: command.reason },
     },
-    ...expiryOfReleases(account, holds, at),
+    ...consequencesOfReturns(account, holds, at),
   );
 }

@@ -1,18 +1,21 @@
-import { least, type NanoCredits, nano, nanoFromText, nanoToText } from '../../kernel/credits.js';
+import { least, type NanoCredits, nano, nanoFromText, nanoToText, ZERO } from '../../kernel/credits.js';
 import { accept, type Decision, reject } from '../../kernel/decider.js';
-import type { ReservationId } from '../../kernel/ids.js';
+import type { GenerationId, KeyId, ReservationId } from '../../kernel/ids.js';
 import type { Instant } from '../../kernel/time.js';
 import { type Account, closedReservation, type Reservation } from './account.js';
 import type {
   CreditsExpired,
+  LateSettlementRecorded,
   LotAmount,
+  LotsFrozen,
   ProviderAttempt,
   ReservationSettled,
   SettledCost,
   SettledUsage,
   SettlementOutcome,
 } from './accounts.events.js';
-import { freeOf, isExpired, take } from './burn-down.js';
+import { isExpired, take } from './burn-down.js';
+import { consequencesOfReturns } from './returned-credits.js';
 
 export interface SettleReservation {
   readonly type: 'SettleReservation';
@@ -24,6 +27,8 @@ export interface SettleReservation {
   readonly formulaVersion: string;
   readonly attempts: readonly ProviderAttempt[];
   readonly outcome: SettlementOutcome;
+  /** Evidence from the stream that the reservation was given back, for an account that no longer remembers it. */
+  readonly releasedEarlier?: { readonly generationId: GenerationId; readonly keyId: KeyId };
 }
 
 /** The reservation is not open: it ended too long ago to be remembered, or was never made. Nothing is charged. */
@@ -31,63 +36,78 @@ export type ReservationNotOpen = { readonly reason: 'reservation_not_open'; read
 
 /**
  * Replaces a reservation by the actual cost. Below the hold, the rest goes back to the lots it came from; above it, free
- * eligible lots pay in order and what nobody can pay is a shortfall; another reservation's hold is never touched. Settling what
- * has ended appends nothing. What goes back to an expired lot expires at once.
+ * eligible lots pay in order and what nobody can pay is a shortfall; another reservation's hold is never touched. What had been
+ * given back is charged late. Settling what was settled appends nothing.
  */
 export function settleReservation(
   command: SettleReservation,
   account: Account,
   at: Instant,
-): Decision<ReservationSettled | CreditsExpired, ReservationNotOpen> {
+): Decision<ReservationSettled | LateSettlementRecorded | CreditsExpired | LotsFrozen, ReservationNotOpen> {
   const reservation = account.reservations.get(command.reservationId);
-  if (!reservation) return endedBefore(account, command.reservationId);
-  const cost = nanoFromText(command.cost.rounded);
-  const { debits, releases, uncovered } = splitHolds(reservation, cost);
+  if (!reservation) return settleLate(command, account, at);
+  const { debits, releases, uncovered } = splitHolds(reservation, account, nanoFromText(command.cost.rounded), at);
   const extra = takeBeyondHolds(account, uncovered, at);
-  return accept<ReservationSettled | CreditsExpired>(
+  return accept<ReservationSettled | CreditsExpired | LotsFrozen>(
     {
       type: 'ReservationSettled',
       data: {
-        reservationId: command.reservationId,
-        generationId: reservation.generationId,
-        keyId: reservation.keyId,
-        model: command.model,
-        cost: command.cost,
-        usage: command.usage,
-        priceVersion: command.priceVersion,
-        formulaVersion: command.formulaVersion,
-        attempts: command.attempts,
+        ...factsOf(command, reservation),
         debits: [...debits, ...extra.parts],
         releases,
         shortfall: nanoToText(extra.missing),
-        outcome: command.outcome,
       },
     },
-    ...expiryOfReleases(account, releases, at),
+    ...consequencesOfReturns(account, releases, at),
   );
 }
+
+/** Charges usage that became known after the reservation was given back: whatever is free then pays. It is never dropped. */
+function settleLate(
+  command: SettleReservation,
+  account: Account,
+  at: Instant,
+): Decision<LateSettlementRecorded, ReservationNotOpen> {
+  const closed = closedReservation(account, command.reservationId);
+  const released = closed?.as === 'released' ? closed : closed === undefined ? command.releasedEarlier : undefined;
+  if (!released) return endedBefore(account, command.reservationId);
+  const { parts, missing } = takeBeyondHolds(account, nanoFromText(command.cost.rounded), at);
+  return accept({
+    type: 'LateSettlementRecorded',
+    data: { ...factsOf(command, released), debits: parts, shortfall: nanoToText(missing) },
+  });
+}
+
+const factsOf = (command: SettleReservation, { generationId, keyId }: { generationId: GenerationId; keyId: KeyId }) => ({
+  reservationId: command.reservationId,
+  generationId,
+  keyId,
+  model: command.model,
+  cost: command.cost,
+  usage: command.usage,
+  priceVersion: command.priceVersion,
+  formulaVersion: command.formulaVersion,
+  attempts: command.attempts,
+  outcome: command.outcome,
+});
 
 /** What ending an ended reservation answers: its first outcome, and no event. */
 export const endedBefore = (account: Account, reservationId: ReservationId): Decision<never, ReservationNotOpen> =>
   closedReservation(account, reservationId) ? accept() : reject({ reason: 'reservation_not_open', reservationId });
 
-/** CreditsExpired for everything free in the expired lots that something is given back to. */
-export function expiryOfReleases(account: Account, releases: readonly LotAmount[], at: Instant): CreditsExpired[] {
-  return releases.flatMap(({ lotId, amount }) => {
-    const lot = account.lots.get(lotId);
-    if (!lot || !isExpired(lot, at)) return [];
-    return [{ type: 'CreditsExpired', data: { lotId, amount: (freeOf(lot) + BigInt(amount)).toString() } }];
-  });
-}
-
-/** Debits the holds in their order until the cost is covered; the rest of them is given back. */
-function splitHolds(reservation: Reservation, cost: NanoCredits) {
+/**
+ * Debits the holds in their order until the cost is covered; the rest of them is given back. A hold on an expired lot is pinned
+ * until settleBy and no longer.
+ */
+function splitHolds(reservation: Reservation, account: Account, cost: NanoCredits, at: Instant) {
   const debits: LotAmount[] = [];
   const releases: LotAmount[] = [];
   let uncovered: bigint = cost;
   for (const hold of reservation.holds) {
     const held = nanoFromText(hold.amount);
-    const debit = least(held, nano(uncovered));
+    const lot = account.lots.get(hold.lotId);
+    const unpinned = lot !== undefined && at >= reservation.settleBy && isExpired(lot, at);
+    const debit = unpinned ? ZERO : least(held, nano(uncovered));
     if (debit > 0n) debits.push({ lotId: hold.lotId, amount: nanoToText(debit) });
     if (debit < held) releases.push({ lotId: hold.lotId, amount: nanoToText(nano(held - debit)) });
     uncovered -= debit;

@@ -1,0 +1,103 @@
+import { least, type NanoCredits, nano, nanoFromText, nanoToText, ZERO } from '../../kernel/credits.js';
+import { accept, type Decision, reject } from '../../kernel/decider.js';
+import type { Instant } from '../../kernel/time.js';
+import { type Account, type Dispute, grantOfPayment } from './account.js';
+import type { CreditsClawedBack, CreditsExpired, LotAmount, LotsFrozen, LotsUnfrozen } from './accounts.events.js';
+import { freeOf, isExpired } from './burn-down.js';
+import type { PaymentNotFound } from './refund-top-up.js';
+
+/** A payment is disputed. */
+export interface FreezeLots {
+  readonly type: 'FreezeLots';
+  readonly disputeId: string;
+  readonly paymentId: string;
+  /** Credits; undefined: the whole payment, less what of it was refunded in cash. */
+  readonly amount: NanoCredits | undefined;
+}
+
+/** The dispute was won. */
+export interface UnfreezeLots {
+  readonly type: 'UnfreezeLots';
+  readonly disputeId: string;
+}
+
+/** The dispute was lost. */
+export interface ClawBackCredits {
+  readonly type: 'ClawBackCredits';
+  readonly disputeId: string;
+}
+
+export type FreezeLotsRejection =
+  | PaymentNotFound
+  | { readonly reason: 'dispute_conflict'; readonly disputeId: string }
+  | { readonly reason: 'dispute_exceeds_payment'; readonly disputable: NanoCredits };
+export type EndDisputeRejection =
+  | { readonly reason: 'dispute_not_found'; readonly disputeId: string }
+  | { readonly reason: 'dispute_ended'; readonly disputeId: string; readonly as: 'won' | 'lost' };
+
+/**
+ * Freezes what is left of a disputed payment's credits. What open reservations hold of them may still settle; what comes back is
+ * frozen then. The same dispute twice is one.
+ */
+export function freezeLots(
+  { disputeId, paymentId, amount }: FreezeLots,
+  account: Account,
+  at: Instant,
+): Decision<LotsFrozen, FreezeLotsRejection> {
+  const earlier = account.disputes.get(disputeId);
+  if (earlier) {
+    const same = earlier.paymentId === paymentId && (amount === undefined || earlier.claimed === amount);
+    return same ? accept() : reject({ reason: 'dispute_conflict', disputeId });
+  }
+  const grant = grantOfPayment(account, paymentId);
+  if (!grant) return reject({ reason: 'payment_not_found', paymentId });
+  const disputable = nano(nanoFromText(grant.amount) - takenBack(account, paymentId));
+  const claimed = amount ?? disputable;
+  if (claimed === 0n || claimed > disputable) return reject({ reason: 'dispute_exceeds_payment', disputable });
+  const lot = account.lots.get(grant.lotId);
+  const frozen = lot && !isExpired(lot, at) ? least(freeOf(lot), claimed) : ZERO;
+  const lots = frozen === 0n ? [] : [{ lotId: grant.lotId, amount: nanoToText(frozen) }];
+  return accept({ type: 'LotsFrozen', data: { disputeId, paymentId, claimed: nanoToText(claimed), lots } });
+}
+
+/** Ends a won dispute: what was frozen can be spent again, unless it has expired meanwhile. */
+export function unfreezeLots(
+  { disputeId }: UnfreezeLots,
+  account: Account,
+  at: Instant,
+): Decision<LotsUnfrozen | CreditsExpired, EndDisputeRejection> {
+  const dispute = account.disputes.get(disputeId);
+  if (!dispute) return reject({ reason: 'dispute_not_found', disputeId });
+  if (dispute.status === 'lost') return reject({ reason: 'dispute_ended', disputeId, as: 'lost' });
+  if (dispute.status === 'won') return accept();
+  const lot = account.lots.get(dispute.lotId);
+  const expired = lot && isExpired(lot, at) ? freeOf(lot) + dispute.frozen : 0n;
+  return accept<LotsUnfrozen | CreditsExpired>(
+    { type: 'LotsUnfrozen', data: { disputeId, lots: frozenParts(dispute) } },
+    ...(expired === 0n ? [] : [{ type: 'CreditsExpired', data: { lotId: dispute.lotId, amount: expired.toString() } } as const]),
+  );
+}
+
+/** Ends a lost dispute: what was frozen is gone, and the rest of what was claimed, which was spent, is owed. */
+export function clawBackCredits(
+  { disputeId }: ClawBackCredits,
+  account: Account,
+): Decision<CreditsClawedBack, EndDisputeRejection> {
+  const dispute = account.disputes.get(disputeId);
+  if (!dispute) return reject({ reason: 'dispute_not_found', disputeId });
+  if (dispute.status === 'won') return reject({ reason: 'dispute_ended', disputeId, as: 'won' });
+  if (dispute.status === 'lost') return accept();
+  const receivable = nanoToText(nano(dispute.claimed - dispute.frozen));
+  return accept({ type: 'CreditsClawedBack', data: { disputeId, lots: frozenParts(dispute), receivable } });
+}
+
+const frozenParts = ({ lotId, frozen }: Dispute): LotAmount[] => (frozen === 0n ? [] : [{ lotId, amount: nanoToText(frozen) }]);
+
+/** What of a payment was paid back, is disputed already, or was lost in a dispute. */
+function takenBack(account: Account, paymentId: string): bigint {
+  let total = 0n;
+  for (const refund of account.cashRefunds.values()) if (refund.paymentId === paymentId) total += BigInt(refund.amount);
+  for (const dispute of account.disputes.values())
+    if (dispute.paymentId === paymentId && dispute.status !== 'won') total += dispute.claimed;
+  return total;
+}
