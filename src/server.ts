@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import './postgres-clients.js';
 import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -14,6 +15,8 @@ import { Metrics } from './http/metrics.controller.js';
 const BODY_MAX_BYTES = 20 * 1024 * 1024;
 /** Above the idle timeout of usual load balancers, so that they and not we close an idle connection. */
 const KEEP_ALIVE_MS = 75_000;
+/** Above the longest id; what is longer is no route. */
+const PATH_PARAMETER_MAX = 200;
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 /** Builds the HTTP server of this process and listens. */
@@ -24,6 +27,7 @@ export async function startServer(
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_MAX_BYTES,
+    routerOptions: { maxParamLength: PATH_PARAMETER_MAX },
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     frameworkErrors: (error: { statusCode?: number; code?: string }, request: FastifyRequest, reply: FastifyReply) => {

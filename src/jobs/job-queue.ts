@@ -25,7 +25,7 @@ export function openQueue(location: QueueLocation): Queue {
   return new Queue(QUEUE, { connection: postgres(location) } as QueueOptions, createPostgresBackend as never) as unknown as Queue;
 }
 
-/** Works the queue off in this process. */
+/** Works the queue off in this process, once it is told to run. */
 export function openWorker(location: QueueLocation, handlers: JobHandlers): Worker {
   const process = async ({ name, data }: { name: string; data: unknown }) => {
     const handler = handlers[name];
@@ -34,7 +34,13 @@ export function openWorker(location: QueueLocation, handlers: JobHandlers): Work
   };
   const settings = { backoffStrategy: (attempt: number) => Math.min(BACK_OFF_MS * 2 ** attempt, BACK_OFF_MAX_MS) };
   // A process that dies at a job does not use up its tries: it goes to the next one, however often.
-  const options = { concurrency: CONCURRENCY, settings, maxStalledCount: 2 ** 31 - 1, stalledInterval: STALLED_CHECK_MS };
+  const options = {
+    autorun: false,
+    concurrency: CONCURRENCY,
+    settings,
+    maxStalledCount: 2 ** 31 - 1,
+    stalledInterval: STALLED_CHECK_MS,
+  };
   if (location.redisUrl !== undefined) {
     return new Worker(QUEUE, process, { ...options, connection: new Redis(location.redisUrl, { maxRetriesPerRequest: null }) });
   }

@@ -1,37 +1,10 @@
 /** OpenRouter's own client works unmodified, as strict as it is about what it reads. */
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { OpenRouter } from '@openrouter/sdk';
 import * as errors from '@openrouter/sdk/models/errors';
-import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.js';
-import { type Customer, type Gateway, startGateway } from '../support/gateway.js';
-import { arrayOf, charged, type Json, publishedPrices, rejectionOf } from './http.js';
+import { cost, customer, FIGURES, gateway, MODEL, messages, poor, STRANGER } from './clients.js';
+import { arrayOf, type Json, rejectionOf } from './http.js';
 
-const MODEL = 'openai/gpt-4o-mini';
-const STRANGER = 'sk-mcp-nobody00-0123456789abcdefghijklmnop';
-const FIGURES = '[[chunks=2 prompt=1003 cached=401 completion=77 reasoning=13]]';
-
-let upstream: FakeUpstream;
-let gateway: Gateway;
-let customer: Customer;
-let poor: Customer;
-/** What the figures above cost at the published prices. */
-let cost: number;
-
-beforeAll(async () => {
-  upstream = await startFakeUpstream();
-  gateway = await startGateway({ upstream });
-  customer = await gateway.admin.openCustomer();
-  poor = await gateway.admin.openCustomer({ credits: 0 });
-  const price = await publishedPrices(gateway, MODEL);
-  cost = charged(602n * price.prompt + 401n * price.cached + 77n * price.completion);
-});
-
-afterAll(async () => {
-  await gateway?.dispose();
-  await upstream?.close();
-});
-
-const messages = (content: string) => [{ role: 'user' as const, content }];
 const client = (apiKey = customer.key) =>
   new OpenRouter({ apiKey, serverURL: `${gateway.url}/api/v1`, retryConfig: { strategy: 'none' } });
 const send = (content: string, extra: object = {}, apiKey?: string) =>

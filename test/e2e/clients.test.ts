@@ -1,36 +1,9 @@
 /** OpenAI's own client works unmodified, against both bases. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
-import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.js';
-import { type Customer, type Gateway, startGateway } from '../support/gateway.js';
-import { arrayOf, balanceOf, charged, type Json, publishedPrices, rejectionOf } from './http.js';
+import { cost, customer, FIGURES, gateway, MODEL, messages, poor, STRANGER, upstream } from './clients.js';
+import { arrayOf, balanceOf, type Json, rejectionOf } from './http.js';
 
-const MODEL = 'openai/gpt-4o-mini';
-const STRANGER = 'sk-mcp-nobody00-0123456789abcdefghijklmnop';
-const FIGURES = '[[chunks=2 prompt=1003 cached=401 completion=77 reasoning=13]]';
-
-let upstream: FakeUpstream;
-let gateway: Gateway;
-let customer: Customer;
-let poor: Customer;
-/** What the figures above cost at the published prices. */
-let cost: number;
-
-beforeAll(async () => {
-  upstream = await startFakeUpstream();
-  gateway = await startGateway({ upstream });
-  customer = await gateway.admin.openCustomer({ credits: 1_000 });
-  poor = await gateway.admin.openCustomer({ credits: 0 });
-  const price = await publishedPrices(gateway, MODEL);
-  cost = charged(602n * price.prompt + 401n * price.cached + 77n * price.completion);
-});
-
-afterAll(async () => {
-  await gateway?.dispose();
-  await upstream?.close();
-});
-
-const messages = (content: string) => [{ role: 'user' as const, content }];
 const spent = async () => (await balanceOf(gateway, customer.key)).total_spent;
 
 describe.each(['/v1', '/api/v1'])('openai at %s', (base) => {

@@ -1,12 +1,11 @@
 /** PostgreSQL is killed and stays away for a while: the ledger does not need it, and what does says so and catches up. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { type Postgres, startPostgres } from '../../src/embedded/postgres/server.js';
-import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.js';
-import { type Gateway, startGateway } from '../support/gateway.js';
+import { expect, test } from '@jest/globals';
+import { startPostgres } from '../../src/embedded/postgres/server.js';
+import { later, start } from '../support/processes.js';
+import { startForwarder } from './forwarder.js';
 import {
   asCredits,
   auditStopped,
@@ -19,87 +18,69 @@ import {
   until,
 } from './traffic.js';
 
-// A machine under load resets a connection now and then; what was wrong is logged before it is tried again.
-jest.retryTimes(2, { logErrorsBeforeRetry: true });
-
-const closings: (() => Promise<unknown>)[] = [];
-let upstream: FakeUpstream;
-let gateway: Gateway;
-let postgres: Postgres;
-let dataDir: string;
-
-/** One address for a server that comes back on another port. */
-async function startForwarder(port: () => number): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const backend = connect(port(), '127.0.0.1');
-    for (const [from, to] of [
-      [client, backend],
-      [backend, client],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => undefined);
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.pipe(to);
-    }
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  closings.push(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((closed) => server.close(closed));
-  });
-  return (server.address() as { port: number }).port;
-}
-
-beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'outage-postgres-'));
+/** The program on a PostgreSQL that can be killed and started again, and one customer of it. */
+async function startOnPostgres() {
+  const dataDir = later(await mkdtemp(join(tmpdir(), 'outage-postgres-')), (each) =>
+    rm(each, { recursive: true, force: true, maxRetries: 10 }),
+  );
   await chmod(dataDir, 0o755);
-  closings.push(() => rm(dataDir, { recursive: true, force: true, maxRetries: 10 }));
-  postgres = await startPostgres({ dataDir });
-  closings.push(() => postgres.close());
-  const port = await startForwarder(() => Number(new URL(postgres.url).port));
-  upstream = await startFakeUpstream();
-  closings.push(() => upstream.close());
-  const databaseUrl = Object.assign(new URL(postgres.url), { port: String(port) }).href;
-  gateway = await startGateway({ upstream, env: { LOG_LEVEL: 'warn', DATABASE_URL: databaseUrl } });
-  closings.push(() => gateway.dispose());
-});
-afterAll(async () => {
-  for (const close of closings.reverse()) await close();
-});
-
-test('completions are served and charged without PostgreSQL; balances are refused, and right again afterwards', async () => {
+  let postgres = await startPostgres({ dataDir });
+  later(dataDir, () => postgres.close());
+  const forwarder = await startForwarder(() => Number(new URL(postgres.url).port));
+  const databaseUrl = Object.assign(new URL(postgres.url), { port: String(forwarder.port) }).href;
+  const { upstream, gateway } = await start({}, { DATABASE_URL: databaseUrl });
   const agent = openConnections(16);
   const prices = await publishedPrices(gateway);
   const { key, userId } = await gateway.admin.openCustomer();
-  const calls = async (count: number) => {
-    const asked = Array.from({ length: count }, (_, index) =>
-      complete(gateway, agent, { key, prompt: `[[chunks=2 completion=${1 + index}]]`, stream: index % 2 === 0, maxTokens: 500 }),
-    );
-    return (await Promise.all(asked)).filter(({ served }) => served !== undefined).length;
+  const cost = () => sumOf(upstream.calls.map((call) => costOfCall(call, prices)));
+  return {
+    forwarder,
+    gateway,
+    key,
+    userId,
+    cost,
+    killPostgres: async () => {
+      process.kill(postgres.pid, 'SIGKILL');
+      await postgres.exited;
+      await postgres.close();
+    },
+    restartPostgres: async () => {
+      postgres = await startPostgres({ dataDir });
+    },
+    /** How many of so many calls at once were served. */
+    serve: async (count: number) => {
+      const asked = Array.from({ length: count }, (_, index) =>
+        complete(gateway, agent, {
+          key,
+          prompt: `[[chunks=2 completion=${1 + index}]]`,
+          stream: index % 2 === 0,
+          maxTokens: 500,
+        }),
+      );
+      return (await Promise.all(asked)).filter(({ served }) => served !== undefined).length;
+    },
+    isCharged: () => {
+      const used = Number(asCredits(cost()));
+      return until(
+        () => quotaOf(gateway, key),
+        ({ status, body }) => status === 200 && body.used_quota === used,
+      );
+    },
   };
-  const isCharged = () => {
-    const cost = Number(asCredits(sumOf(upstream.calls.map((call) => costOfCall(call, prices)))));
-    return until(
-      () => quotaOf(gateway, key),
-      ({ status, body }) => status === 200 && body.used_quota === cost,
-    );
-  };
-  expect(await calls(10)).toBe(10);
+}
+
+test('completions are served and charged without PostgreSQL; balances are refused, and right again afterwards', async () => {
+  const { gateway, key, userId, cost, killPostgres, restartPostgres, serve, isCharged } = await startOnPostgres();
+  expect(await serve(10)).toBe(10);
   await isCharged();
 
   for (const _ of ['once', 'and again']) {
-    process.kill(postgres.pid, 'SIGKILL');
-    await postgres.exited;
-    await postgres.close();
-    expect(await calls(40)).toBe(40);
+    await killPostgres();
+    expect(await serve(40)).toBe(40);
     // Nothing that is known to be old is shown as the balance.
     expect((await quotaOf(gateway, key)).status).toBe(503);
-    postgres = await startPostgres({ dataDir });
-    expect(await calls(10)).toBe(10);
+    await restartPostgres();
+    expect(await serve(10)).toBe(10);
     await isCharged();
   }
 
@@ -107,6 +88,19 @@ test('completions are served and charged without PostgreSQL; balances are refuse
   expect(await gateway.stop()).toBe(0);
   const [audit] = await auditStopped(gateway.dataDir, [userId]);
   expect([audit?.ended('settled').length, audit?.ended('open').length]).toEqual([110, 0]);
-  expect(audit?.spent).toBe(sumOf(upstream.calls.map((call) => costOfCall(call, prices))));
-  await agent.close();
+  expect(audit?.spent).toBe(cost());
+});
+
+// A busy program reads in one piece that a connection stands and that it ends, before anybody listens for its errors.
+test('PostgreSQL dies in the moment in which a connection to it stands: the program goes on', async () => {
+  const { forwarder, gateway, key, killPostgres, restartPostgres, serve, isCharged } = await startOnPostgres();
+  forwarder.cutAndHold();
+  const balance = quotaOf(gateway, key);
+  await forwarder.held;
+  await killPostgres();
+  forwarder.letGo();
+  expect((await balance).status).toBe(503);
+  expect(await serve(10)).toBe(10);
+  await restartPostgres();
+  await isCharged();
 });

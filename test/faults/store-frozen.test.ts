@@ -1,9 +1,8 @@
 /** The event store freezes under the running program: what was served is charged later, what is new is refused. */
-
-import { afterEach, expect, jest, test } from '@jest/globals';
-
-import { type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
-import { type Gateway, startGateway } from '../support/gateway.js';
+import { expect, test } from '@jest/globals';
+import { gate } from '../support/fake-upstream.js';
+import { startGateway } from '../support/gateway.js';
+import { freeze, later, start } from '../support/processes.js';
 import {
   asCredits,
   auditStopped,
@@ -16,49 +15,12 @@ import {
   until,
 } from './traffic.js';
 
-// A machine under load resets a connection now and then; what was wrong is logged before it is tried again.
-jest.retryTimes(2, { logErrorsBeforeRetry: true });
-
-const closings: (() => Promise<unknown>)[] = [];
-const later = <T>(opened: T, close: (opened: T) => unknown): T => {
-  closings.push(async () => close(opened));
-  return opened;
-};
-afterEach(async () => {
-  for (const close of closings.splice(0).reverse()) await close();
-});
-
-async function start(
-  behaviour: Parameters<typeof startFakeUpstream>[0] = {},
-  env: Record<string, string> = {},
-): Promise<{ upstream: FakeUpstream; gateway: Gateway }> {
-  const upstream = later(await startFakeUpstream(behaviour), (each) => each.close());
-  const gateway = later(await startGateway({ upstream, env: { LOG_LEVEL: 'warn', ...env } }), (each) => each.dispose());
-  return { upstream, gateway };
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-/** Until it is thawed, at the latest when the test ends, also where it fails. */
-function freeze(pid: number): void {
-  process.kill(pid, 'SIGSTOP');
-  later(pid, () => isRunning(pid) && process.kill(pid, 'SIGCONT'));
-}
-
-const agentOf = (connections: number) => later(openConnections(connections), (agent) => agent.destroy());
-
 test('frozen: what was served is answered and charged after the thaw, what is new is refused before it costs anything', async () => {
   const barrier = gate();
   const { upstream, gateway } = await start({ behaviour: (_, index) => (index < 4 ? { beforeEnd: barrier.opened } : {}) });
   const { key, userId } = await gateway.admin.openCustomer();
   const prices = await publishedPrices(gateway);
-  const agent = agentOf(16);
+  const agent = openConnections(16);
   const underWay = Promise.all(
     Array.from({ length: 4 }, (_, index) => complete(gateway, agent, { key, prompt: '[[chunks=2]]', stream: index % 2 === 0 })),
   );
@@ -92,7 +54,7 @@ test('the program is killed while it keeps a charge that the store did not take:
   );
   const { key, userId } = await gateway.admin.openCustomer();
   const prices = await publishedPrices(gateway);
-  const reply = complete(gateway, agentOf(1), { key, prompt: '[[chunks=2]]' });
+  const reply = complete(gateway, openConnections(1), { key, prompt: '[[chunks=2]]' });
   await upstream.call(0);
   const store = gateway.storePid();
   freeze(store);

@@ -1,10 +1,10 @@
 /** The event store dies under the running program: nothing acknowledged is lost, nothing is paid twice. */
 import { rm } from 'node:fs/promises';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { forkNode, temporaryDirectory } from '../support/event-store-node.js';
-import { type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
-import { type Gateway, startGateway } from '../support/gateway.js';
+import { gate } from '../support/fake-upstream.js';
+import { freeze, isRunning, later, start } from '../support/processes.js';
 import {
   asCredits,
   auditAt,
@@ -20,43 +20,6 @@ import {
   upstreamIdsOf,
 } from './traffic.js';
 
-// A machine under load resets a connection now and then; what was wrong is logged before it is tried again.
-jest.retryTimes(2, { logErrorsBeforeRetry: true });
-
-const closings: (() => Promise<unknown>)[] = [];
-const later = <T>(opened: T, close: (opened: T) => unknown): T => {
-  closings.push(async () => close(opened));
-  return opened;
-};
-afterEach(async () => {
-  for (const close of closings.splice(0).reverse()) await close();
-});
-
-async function start(
-  behaviour: Parameters<typeof startFakeUpstream>[0] = {},
-  env: Record<string, string> = {},
-): Promise<{ upstream: FakeUpstream; gateway: Gateway }> {
-  const upstream = later(await startFakeUpstream(behaviour), (each) => each.close());
-  const gateway = later(await startGateway({ upstream, env: { LOG_LEVEL: 'warn', ...env } }), (each) => each.dispose());
-  return { upstream, gateway };
-}
-
-/** Until it is thawed, at the latest when the test ends, also where it fails. */
-function freeze(pid: number): void {
-  process.kill(pid, 'SIGSTOP');
-  later(pid, () => isRunning(pid) && process.kill(pid, 'SIGCONT'));
-}
-
-const agentOf = (connections: number) => later(openConnections(connections), (agent) => agent.destroy());
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 /** Calls in the order of their numbers, at most `connections` at a time. */
 async function load(calls: number, connections: number, call: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
@@ -69,7 +32,7 @@ async function load(calls: number, connections: number, call: (index: number) =>
 test('killed three times under load: it recovers by itself, and every answer is paid for exactly once', async () => {
   const CALLS = 2_000;
   const { upstream, gateway } = await start();
-  const agent = agentOf(32);
+  const agent = openConnections(32);
   const prices = await publishedPrices(gateway);
   const customers = await Promise.all(Array.from({ length: 8 }, () => gateway.admin.openCustomer({ credits: 100 })));
   const replies: Reply[] = [];
@@ -105,7 +68,7 @@ test('killed while the provider answers: the answer is served and charged', asyn
   const { upstream, gateway } = await start({ behaviour: () => ({ beforeEnd: barrier.opened }) });
   const { key, userId } = await gateway.admin.openCustomer();
   const prices = await publishedPrices(gateway);
-  const agent = agentOf(8);
+  const agent = openConnections(8);
   const replies = Promise.all(
     Array.from({ length: 8 }, (_, index) => complete(gateway, agent, { key, prompt: '[[chunks=2]]', stream: index % 2 === 0 })),
   );
@@ -131,7 +94,7 @@ test.each([false, true])(
     const { key, userId } = await gateway.admin.openCustomer();
     const store = gateway.storePid();
     let answered = false;
-    const reply = complete(gateway, agentOf(1), { key, prompt: 'the last word', stream }).finally(() => {
+    const reply = complete(gateway, openConnections(1), { key, prompt: 'the last word', stream }).finally(() => {
       answered = true;
     });
     const call = await upstream.call(0);
@@ -160,7 +123,7 @@ test('down: a new call is refused with 503 and Retry-After, and no provider hear
   const node = await forkNode(dataDir);
   const { upstream, gateway } = await start({}, { EVENTSTORE_URL: node.connectionString });
   const { key, userId } = await gateway.admin.openCustomer();
-  const agent = agentOf(8);
+  const agent = openConnections(8);
   expect((await complete(gateway, agent, { key, prompt: 'before' })).status).toBe(200);
   await node.kill();
   const refused = await Promise.all(

@@ -7,6 +7,7 @@ import { startEventStoreNode } from '../../src/embedded/event-store/node.js';
 import type { Call } from '../support/fake-upstream.js';
 import type { Gateway } from '../support/gateway.js';
 import { type AccountAudit, auditAccount } from '../support/ledger-audit.js';
+import { later } from '../support/processes.js';
 
 export interface Reply {
   readonly status: number;
@@ -24,9 +25,9 @@ export interface Ask {
   readonly maxTokens?: number;
 }
 
-/** Clients that keep at most this many connections. */
+/** Clients that keep at most this many connections, cut when the test ends. */
 export const openConnections = (connections: number): Agent =>
-  new Agent({ connections, headersTimeout: 60_000, bodyTimeout: 60_000 });
+  later(new Agent({ connections, headersTimeout: 60_000, bodyTimeout: 60_000 }), (agent) => agent.destroy());
 
 /** One completion. Throws where the connection broke without an answer. */
 export async function complete(
