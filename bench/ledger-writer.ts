@@ -1,11 +1,9 @@
 /** A process that writes to the ledger: one cell per process, so that every figure starts from the same state. */
 import { AccountWriter } from '../src/accounts/account-writer.js';
-import type { AccountCommand } from '../src/accounts/domain/account.decider.js';
 import { EventStore } from '../src/event-store/event-store.js';
-import { nano } from '../src/kernel/credits.js';
 import type { LedgerCell, LedgerFigures } from './ledger.js';
+import { asking, open, reserveAndSettle } from './ledger-commands.js';
 
-const KEY = 'bench';
 const WARM_UP_SHARE = 0.3;
 
 process.once('message', async (cell: LedgerCell) => {
@@ -18,24 +16,16 @@ async function run({ connectionString, accounts: count, inFlight, seconds }: Led
   const writer = new AccountWriter(store, { now: () => Date.now() });
   const prefix = `bench${process.pid}`;
   const accounts = Array.from({ length: count }, (_, index) => `${prefix}x${index}`);
-  let commands = 0;
-  const ask = async (account: string, command: AccountCommand): Promise<void> => {
-    const cause = {
-      commandId: `${prefix}:${commands++}`,
-      correlationId: 'bench',
-      actor: { type: 'system', id: 'bench' },
-    } as const;
-    const { rejection } = await writer.execute(account, command, cause);
-    if (rejection) throw new Error(`${command.type} was refused: ${rejection.reason}`);
-  };
+  const ask = asking(writer, prefix);
   await Promise.all(accounts.map((account) => open(account, ask)));
 
+  let pairs = 0;
   let settled = 0;
   let until = 0;
   const work = async (worker: number): Promise<void> => {
     for (let turn = worker; performance.now() < until; turn += inFlight) {
       const account = accounts[turn % count] as string;
-      await reserveAndSettle(account, `${prefix}-${turn}-${commands}`, ask);
+      await reserveAndSettle(account, `${prefix}-${pairs++}`, ask);
       settled += 1;
     }
   };
@@ -54,50 +44,4 @@ async function run({ connectionString, accounts: count, inFlight, seconds }: Led
   const { user, system } = process.cpuUsage(cpu);
   const appendsPerEvent = (store.counters.appends - appends) / (store.counters.events - events);
   return { settled, elapsedMs, cpuMs: (user + system) / 1000, appendsPerEvent };
-}
-
-type Ask = (account: string, command: AccountCommand) => Promise<void>;
-
-async function open(account: string, ask: Ask): Promise<void> {
-  await ask(account, { type: 'OpenAccount', accountId: account, username: 'bench', tier: 'internal' });
-  await ask(account, {
-    type: 'IssueApiKey',
-    keyId: KEY,
-    secretHash: '',
-    name: KEY,
-    limit: undefined,
-    limitReset: undefined,
-    expiresAt: undefined,
-  });
-  await ask(account, { type: 'GrantCredits', grantId: KEY, kind: 'top_up', amount: nano(10n ** 15n), priority: 50 });
-}
-
-async function reserveAndSettle(account: string, id: string, ask: Ask): Promise<void> {
-  await ask(account, {
-    type: 'ReserveCredits',
-    reservationId: id,
-    generationId: id,
-    keyId: KEY,
-    amount: nano(50_000n),
-    quote: { model: 'openai/gpt-4o-mini', priceVersion: 'openai/gpt-4o-mini@1', promptTokensMax: 200, completionTokensMax: 64 },
-    settleWithinMs: 900_000,
-  });
-  await ask(account, {
-    type: 'SettleReservation',
-    reservationId: id,
-    model: 'openai/gpt-4o-mini',
-    cost: {
-      exact: '7350000',
-      rounded: '7350',
-      lines: [
-        { class: 'input_uncached', tokens: 9, price: '150000', amount: '1350000' },
-        { class: 'output_visible', tokens: 10, price: '600000', amount: '6000000' },
-      ],
-    },
-    usage: { classes: { input_uncached: 9, output_visible: 10 }, source: 'provider' },
-    priceVersion: 'openai/gpt-4o-mini@1',
-    formulaVersion: 'usage@1',
-    attempts: [{ provider: 'openai', upstreamModel: 'gpt-4o-mini', upstreamId: 'chatcmpl-bench', status: 200 }],
-    outcome: 'completed',
-  });
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: starts a fake provider, a bare pass-through and the server, loads them from a process of its own, and
- * prints one table. Options: `--suite completions|streams|memory|ledger|rebuild` (all by default), `--quick`,
+ * prints one table. Options: `--suite completions|streams|memory|ledger|rebuild|verify` (all by default), `--quick`,
  * `--json <file>`, `--server-command "<command>"`, `--stand-in` (that command has no accounts and no counters).
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,8 +17,9 @@ import { rebuild } from './rebuild.js';
 import { renderMachine, renderTable } from './report.js';
 import type { Row, Suite } from './samples.js';
 import { streams } from './streams.js';
+import { verify } from './verify.js';
 
-const SUITES: Record<string, Suite | undefined> = { completions, streams, memory, ledger, rebuild };
+const SUITES: Record<string, Suite | undefined> = { completions, streams, memory, ledger, rebuild, verify };
 
 const { values: options } = parseArgs({
   options: {

@@ -1,12 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { type Cause, type EventToAppend, GENESIS_HASH, seal } from '../event-store/envelope.js';
+import { type Cause, type EventToAppend, seal } from '../event-store/envelope.js';
 import { AppendOutcomeUnknown, EventStoreUnavailable, WriteQueueFull, WrongExpectedRevision } from '../event-store/errors.js';
-import type { EventStore, StoredEvent } from '../event-store/event-store.js';
+import type { Appended, EventStore } from '../event-store/event-store.js';
 import type { AccountId } from '../kernel/ids.js';
-import { type Clock, type Instant, instantFromText, instantToText } from '../kernel/time.js';
+import { type Clock, type Instant, instantToText } from '../kernel/time.js';
+import { memoryOf } from './account-memory.js';
+import { AccountReader } from './account-reader.js';
+import { AccountSnapshots, type ReportProblem } from './account-snapshots.js';
+import { AccountTurns } from './account-turns.js';
 import { type AccountCommand, type AccountRejection, accountDecider } from './domain/account.decider.js';
 import { type Account, copyAccount } from './domain/account.js';
 import { type AccountEvent, accountStream } from './domain/accounts.events.js';
+import { KnownAccount, type Place } from './known-account.js';
 
 /** The answer to a command, given when it is durable. */
 export interface Answer {
@@ -34,16 +40,11 @@ interface Pending {
   readonly fail: (error: unknown) => void;
 }
 
-/** One account in this process: `durable` is what the store holds, `working` what the commands of a batch leave behind. */
+/** One account in this process: what is known of it, and who waits for it. */
 interface Entry {
-  readonly accountId: AccountId;
-  durable: Account;
-  working: Account;
-  revision: bigint;
-  position: bigint;
-  lastHash: string;
-  loaded: boolean;
-  /** As the cache counts it. */
+  readonly known: KnownAccount;
+  readonly turns: AccountTurns;
+  /** Bytes, as the cache counts it. */
   weight: number;
   readonly queue: Pending[];
   draining: boolean;
@@ -55,6 +56,14 @@ interface Decided {
   readonly events: readonly AccountEvent[];
 }
 
+/** A batch as decided against the known account, which it leaves as it is. */
+interface Decision {
+  readonly decided: readonly Decided[];
+  readonly sealed: readonly EventToAppend[];
+  /** The account once the events are durable. */
+  readonly after: () => Account;
+}
+
 export interface AccountWriterLimits {
   /** Commands decided together in one append: keeps an append below the store's size limit. */
   readonly batchMax: number;
@@ -62,15 +71,15 @@ export interface AccountWriterLimits {
   readonly queueMax: number;
   /** How long a store that does not answer is tried before the commands of a batch fail. */
   readonly retryForMs: number;
-  /** Bound of the cache, in units of about 200 bytes (lots, reservations, keys). */
-  readonly cacheUnitsMax: number;
+  /** Bound of the accounts in memory, estimated. */
+  readonly cacheBytesMax: number;
 }
 
 export const DEFAULT_LIMITS: AccountWriterLimits = {
   batchMax: 200,
   queueMax: 10_000,
   retryForMs: 10_000,
-  cacheUnitsMax: 500_000,
+  cacheBytesMax: 100_000_000,
 };
 
 /**
@@ -81,19 +90,33 @@ export const DEFAULT_LIMITS: AccountWriterLimits = {
  * else wrote. Answers, refusals too, are given when what they rest on is durable.
  */
 export class AccountWriter {
+  readonly snapshots: AccountSnapshots;
   private readonly entries: LRUCache<AccountId, Entry>;
+  private readonly reader: AccountReader;
 
+  /** @param report hears of snapshots that cannot be used or written */
   constructor(
     private readonly store: EventStore,
     private readonly clock: Clock,
     private readonly limits: AccountWriterLimits = DEFAULT_LIMITS,
+    report: ReportProblem = () => undefined,
   ) {
-    this.entries = new LRUCache({ maxSize: limits.cacheUnitsMax, sizeCalculation: ({ weight }) => Math.max(1, weight) });
+    this.snapshots = new AccountSnapshots(store, report);
+    this.reader = new AccountReader(store, this.snapshots);
+    // An account heavier than the whole cache is still kept: without it, every command would read its stream anew.
+    const sizeCalculation = ({ weight }: Entry) => Math.min(Math.max(1, weight), limits.cacheBytesMax);
+    this.entries = new LRUCache({ maxSize: limits.cacheBytesMax, sizeCalculation });
+  }
+
+  /** Accounts in memory. */
+  get known(): number {
+    return this.entries.size;
   }
 
   /**
    * Decides a command and appends what it makes happen.
-   * Throws WriteQueueFull, or AppendOutcomeUnknown / EventStoreUnavailable where the store gave no answer for too long.
+   * Throws WriteQueueFull, AccountUnreadable, or AppendOutcomeUnknown / EventStoreUnavailable where the store gave no answer for
+   * too long.
    */
   execute(accountId: AccountId, command: AccountCommand, cause: Cause): Promise<Answer> {
     return this.enqueue(accountId, command, cause);
@@ -101,8 +124,8 @@ export class AccountWriter {
 
   /** The account as this process knows it, loaded where it is not in memory. Possibly stale: no decision rests on it. */
   async load(accountId: AccountId): Promise<LoadedAccount> {
-    const entry = this.entries.get(accountId);
-    return entry?.loaded ? { account: entry.durable, position: entry.position } : this.refresh(accountId);
+    const known = this.entries.get(accountId)?.known;
+    return known?.loaded ? { account: known.account, position: known.position } : this.refresh(accountId);
   }
 
   /** The account after reading what other processes may have written. */
@@ -122,7 +145,7 @@ export class AccountWriter {
   private entry(accountId: AccountId): Entry {
     let entry = this.entries.get(accountId);
     if (!entry) {
-      entry = { accountId, ...unloaded(), weight: 0, queue: [], draining: false };
+      entry = { known: new KnownAccount(accountId), turns: new AccountTurns(), weight: 0, queue: [], draining: false };
       this.entries.set(accountId, entry);
     }
     return entry;
@@ -131,97 +154,110 @@ export class AccountWriter {
   private async drain(entry: Entry): Promise<void> {
     entry.draining = true;
     while (entry.queue.length > 0) {
-      const batch = entry.queue.splice(0, this.limits.batchMax);
+      const batch: Pending[] = [];
       try {
         await this.commit(entry, batch);
       } catch (error) {
-        entry.working = copyAccount(entry.durable);
         for (const pending of batch) pending.fail(error);
       }
     }
     entry.draining = false;
   }
 
-  /** The cache must know when an account weighs something else; one that was evicted while it worked comes back. */
-  private weigh(entry: Entry): void {
-    const weight = sizeOf(entry);
-    if (Math.abs(weight - entry.weight) < WEIGHT_TOLERANCE && this.entries.has(entry.accountId)) return;
-    entry.weight = weight;
-    this.entries.delete(entry.accountId);
-    this.entries.set(entry.accountId, entry);
+  /** Lets those who wait join a batch. What it then rests on must be read after this. */
+  private gather({ queue }: Entry, batch: Pending[]): void {
+    batch.push(...queue.splice(0, this.limits.batchMax - batch.length));
   }
 
-  private answerAll(entry: Entry, decided: readonly Decided[]): void {
-    this.weigh(entry);
-    for (const { pending, rejection, events } of decided) {
-      pending.answer({ ...(rejection ? { rejection } : {}), events, position: entry.position, account: entry.durable });
-    }
-  }
-
-  private async commit(entry: Entry, batch: readonly Pending[]): Promise<void> {
+  private async commit(entry: Entry, batch: Pending[]): Promise<void> {
+    const { known, turns } = entry;
+    const restMs = turns.restMs(performance.now());
+    if (restMs > 0) await delay(restMs);
     const giveUpAt = performance.now() + this.limits.retryForMs;
-    let fresh = !entry.loaded;
-    if (!entry.loaded) await retrying(() => this.catchUp(entry), giveUpAt);
+    this.gather(entry, batch);
+    let fresh = !known.loaded || turns.shared;
+    if (fresh) await retrying(() => this.reader.catchUp(known), giveUpAt);
     for (;;) {
-      const { decided, events, at } = this.decide(entry, batch);
-      if (events.length > 0) {
-        if (await this.append(entry, events, giveUpAt)) {
-          for (const one of decided)
-            for (const event of one.events) entry.durable = accountDecider.evolve(entry.durable, event, at);
-          return this.answerAll(entry, decided);
+      const decidedAt = performance.now();
+      const { decided, sealed, after } = this.decide(known, batch);
+      // What did not fit into the append waits for the next one.
+      entry.queue.unshift(...batch.splice(decided.length));
+      if (sealed.length > 0) {
+        const place = await this.append(entry, batch, sealed, giveUpAt);
+        if (!place) {
+          fresh = true;
+          continue;
         }
-        fresh = true;
-        continue;
+        entry.queue.unshift(...batch.splice(decided.length));
+        const answeredAt = performance.now();
+        turns.won(known.appendsRead, answeredAt - decidedAt, answeredAt);
+        known.appendsRead = 0;
+        this.adopt(known, after, { ...place, lastHash: (sealed.at(-1) as EventToAppend).hash });
+        return this.answerAll(entry, decided);
       }
       // No append proves that the state was current, so a refusal is not given before reading on.
       const restsOnState = decided.some(({ pending, rejection }) => rejection !== undefined || pending.command === undefined);
       if (!restsOnState || fresh) return this.answerAll(entry, decided);
-      await retrying(() => this.catchUp(entry), giveUpAt);
+      this.gather(entry, batch);
+      await retrying(() => this.reader.catchUp(known), giveUpAt);
       fresh = true;
     }
   }
 
-  /** Decides the commands of a batch in order and seals what they make happen into the chain. */
-  private decide(entry: Entry, batch: readonly Pending[]): { decided: Decided[]; events: EventToAppend[]; at: Instant } {
-    const stream = accountStream(entry.accountId);
-    const at = Math.max(this.clock.now(), entry.durable.lastEventAt);
-    const occurredAt = instantToText(at);
-    const events: EventToAppend[] = [];
-    let { revision, lastHash: previousHash } = entry;
-    const decided = batch.map((pending): Decided => {
+  /**
+   * Decides the commands of a batch in order, as many as fit into one append, and seals what they make happen into the chain.
+   * What a command makes happen is folded when the next one asks, into a copy: what is known stays as it is durable.
+   */
+  private decide(known: KnownAccount, batch: readonly Pending[]): Decision {
+    const at = Math.max(this.clock.now(), known.account.lastEventAt);
+    const chain = new Chain(known, at);
+    const decided: Decided[] = [];
+    let state = known.account;
+    let unfolded: readonly AccountEvent[] = [];
+    for (const pending of batch) {
       const { command, cause } = pending;
-      if (!command || !cause) return { pending, events: [] };
-      const decision = accountDecider.decide(command, entry.working, at);
-      if ('rejection' in decision) return { pending, rejection: decision.rejection, events: [] };
-      decision.events.forEach((event, index) => {
-        revision += 1n;
-        const sealed = seal({ stream, revision, previousHash }, event, cause, index, occurredAt);
-        previousHash = sealed.hash;
-        events.push(sealed);
-        entry.working = accountDecider.evolve(entry.working, event, at);
-      });
-      return { pending, events: decision.events };
-    });
-    return { decided, events, at };
+      if (!command || !cause) {
+        decided.push({ pending, events: [] });
+        continue;
+      }
+      if (unfolded.length > 0) {
+        state = foldAll(state === known.account ? copyAccount(state) : state, unfolded, at);
+        unfolded = [];
+      }
+      const decision = accountDecider.decide(command, state, at);
+      if ('rejection' in decision) {
+        decided.push({ pending, rejection: decision.rejection, events: [] });
+        continue;
+      }
+      if (!chain.add(decision.events, cause)) break;
+      decided.push({ pending, events: decision.events });
+      unfolded = decision.events;
+    }
+    return { decided, sealed: chain.sealed, after: () => foldAll(state, unfolded, at) };
   }
 
   /**
    * Appends at the exact revision until the outcome is known.
-   * @returns false where somebody else wrote first: the state is then up to date and everything is to be decided again
+   * @returns undefined where somebody else wrote first: the account is then up to date and everything is to be decided again
    */
-  private async append(entry: Entry, events: readonly EventToAppend[], giveUpAt: number): Promise<boolean> {
-    const stream = accountStream(entry.accountId);
+  private async append(
+    entry: Entry,
+    batch: Pending[],
+    events: readonly EventToAppend[],
+    giveUpAt: number,
+  ): Promise<Appended | undefined> {
+    const { known } = entry;
     for (let attempt = 1; ; attempt++) {
       try {
-        const appended = await this.store.append(stream, events, entry.revision);
-        entry.revision = appended.revision;
-        entry.position = appended.position;
-        entry.lastHash = (events.at(-1) as EventToAppend).hash;
-        return true;
+        return await this.store.append(known.stream, events, known.revision);
       } catch (error) {
-        if (error instanceof WrongExpectedRevision) return this.lostRace(entry, events, giveUpAt);
+        // Somebody wrote at our revision: ourselves, in an append whose answer was lost, or another process.
+        if (error instanceof WrongExpectedRevision) {
+          this.gather(entry, batch);
+          return retrying(this.reader.catchUpUnlessOurs(known, events), giveUpAt);
+        }
         if (!(error instanceof AppendOutcomeUnknown) || performance.now() > giveUpAt) {
-          entry.loaded = false;
+          known.loaded = false;
           throw error;
         }
         await pause(attempt);
@@ -229,78 +265,85 @@ export class AccountWriter {
     }
   }
 
-  /** Somebody wrote at our revision: ourselves, in an append whose answer was lost, or another process. */
-  private async lostRace(entry: Entry, ours: readonly EventToAppend[], giveUpAt: number): Promise<boolean> {
-    const next = await retrying(() => this.read(entry), giveUpAt);
-    if (next[ours.length - 1]?.metadata.hash !== ours.at(-1)?.hash) {
-      this.fold(entry, next);
-      entry.working = copyAccount(entry.durable);
-      return false;
-    }
-    // The chain says that ours landed. What others wrote after it is read before the next decision.
-    this.place(entry, next[ours.length - 1] as StoredEvent);
-    if (next.length > ours.length) entry.loaded = false;
-    return true;
-  }
-
-  private async catchUp(entry: Entry): Promise<void> {
-    const events = await this.read(entry);
-    entry.loaded = true;
-    if (events.length === 0) return;
-    this.fold(entry, events);
-    entry.working = copyAccount(entry.durable);
-  }
-
-  private async read(entry: Entry): Promise<StoredEvent[]> {
-    const events: StoredEvent[] = [];
-    for await (const event of this.store.read(accountStream(entry.accountId), entry.revision + 1n)) events.push(event);
-    return events;
-  }
-
-  private fold(entry: Entry, events: readonly StoredEvent[]): void {
+  private adopt(known: KnownAccount, after: () => Account, place: Place): void {
     try {
-      for (const event of events) {
-        const fact = { type: event.type, data: event.data } as AccountEvent;
-        entry.durable = accountDecider.evolve(entry.durable, fact, instantFromText(event.metadata.occurredAt));
-        this.place(entry, event);
-      }
+      known.adopt(after(), place);
     } catch (error) {
-      // Half folded in place: nothing may be decided on it.
-      Object.assign(entry, unloaded());
+      // Perhaps half folded in place.
+      known.forget();
       throw error;
     }
   }
 
-  private place(entry: Entry, last: StoredEvent): void {
-    entry.revision = last.revision;
-    entry.position = last.position;
-    entry.lastHash = last.metadata.hash;
+  private answerAll(entry: Entry, decided: readonly Decided[]): void {
+    const { known } = entry;
+    this.weigh(entry);
+    for (const { pending, rejection, events } of decided) {
+      pending.answer({ ...(rejection ? { rejection } : {}), events, position: known.position, account: known.account });
+    }
+    this.snapshots.offer(known);
+  }
+
+  /** The cache must know when an account weighs something else; one that was evicted while it worked comes back. */
+  private weigh(entry: Entry): void {
+    const { accountId, account } = entry.known;
+    const weight = memoryOf(account);
+    if (Math.abs(weight - entry.weight) < WEIGHT_TOLERANCE && this.entries.has(accountId)) return;
+    entry.weight = weight;
+    this.entries.delete(accountId);
+    this.entries.set(accountId, entry);
   }
 }
 
-const unloaded = () => ({
-  durable: accountDecider.initialState(),
-  working: accountDecider.initialState(),
-  revision: -1n,
-  position: -1n,
-  lastHash: GENESIS_HASH,
-  loaded: false,
-});
+/** What a batch makes happen, sealed one after the other, as far as one append takes it. */
+class Chain {
+  readonly sealed: EventToAppend[] = [];
+  private readonly stream: string;
+  private revision: bigint;
+  private previousHash: string;
+  private bytes = 0;
+  private readonly occurredAt: string;
 
-function sizeOf({ durable }: Entry): number {
-  return (
-    10 +
-    durable.lots.size +
-    durable.reservations.size +
-    durable.closed.recent.size +
-    durable.closed.older.size +
-    durable.keys.size +
-    durable.grants.size
-  );
+  constructor({ stream, revision, lastHash }: KnownAccount, at: Instant) {
+    this.stream = stream;
+    this.revision = revision;
+    this.previousHash = lastHash;
+    this.occurredAt = instantToText(at);
+  }
+
+  /** @returns false, and nothing is added, where the append would become too large; the first command always fits */
+  add(events: readonly AccountEvent[], cause: Cause): boolean {
+    const before = this.sealed.length;
+    let { revision, previousHash, bytes } = this;
+    events.forEach((event, index) => {
+      revision += 1n;
+      const sealed = seal({ stream: this.stream, revision, previousHash }, event, cause, index, this.occurredAt);
+      previousHash = sealed.hash;
+      bytes += sealed.dataJson.length + sealed.metadataJson.length + EVENT_BYTES;
+      this.sealed.push(sealed);
+    });
+    if (bytes > APPEND_BYTES_MAX && before > 0) {
+      this.sealed.length = before;
+      return false;
+    }
+    Object.assign(this, { revision, previousHash, bytes });
+    return true;
+  }
 }
 
-/** Changes that the cache need not hear of, in its units. */
-const WEIGHT_TOLERANCE = 8;
+/** EventStoreDB takes 1 MiB; a text in other scripts than Latin has up to three bytes a character. */
+const APPEND_BYTES_MAX = 340_000;
+/** Of an event's type and its frame. */
+const EVENT_BYTES = 100;
+
+function foldAll(account: Account, events: readonly AccountEvent[], at: Instant): Account {
+  let state = account;
+  for (const event of events) state = accountDecider.evolve(state, event, at);
+  return state;
+}
+
+/** Changes that the cache need not hear of, in bytes. */
+const WEIGHT_TOLERANCE = 2_500;
 
 /** Waits a little longer after each attempt: 20 ms doubling to 500 ms. */
 const pause = (attempt: number) => new Promise((resolve) => setTimeout(resolve, Math.min(20 * 2 ** (attempt - 1), 500)));

@@ -93,6 +93,14 @@ export function problemOf(rejection: AccountRejection): ApiError {
   }
 }
 
+export const generationNotFound = (generationId: string): ApiError =>
+  notFound('generation_not_found', `The account has made no generation "${generationId}"`);
+/** Nothing to refund: it was given back, or goes on. */
+export const generationNotCharged = (generationId: string): ApiError =>
+  new ApiError(409, 'generation_not_charged', `Nothing was charged for the generation "${generationId}"`, {
+    param: 'generation_id',
+  });
+
 const notFound = (code: string, message: string): ApiError =>
   new ApiError(404, code, message, { metadata: { error_type: 'not_found' } });
 /** Asked before under the same name, for something else. */

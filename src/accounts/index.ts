@@ -4,5 +4,8 @@ export { AccountsModule } from './accounts.module.js';
 export { problemOf } from './accounts.problems.js';
 export { newAccountId, newApiKey } from './api-key-secrets.js';
 export type { AccountCommand, AccountRejection } from './domain/account.decider.js';
+export { closedReservation } from './domain/account.js';
 export type { ReleaseReservation } from './domain/release-reservation.js';
 export type { SettleReservation } from './domain/settle-reservation.js';
+export { findReservationEnd, type ReservationEnd } from './find-reservation-end.js';
+export { WelcomeCredits } from './welcome-credits.js';

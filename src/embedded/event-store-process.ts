@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +12,9 @@ export interface EventStoreProcess {
 }
 
 const ENTRY = fileURLToPath(new URL('./event-store/main.js', import.meta.url));
+/** Where the node of a data directory answers, for other programs on this machine: its address and its process. */
+const ADDRESS_FILE = 'address';
+const LOCK_FILE = 'node.lock';
 const RESTART_DELAY_MS = 200;
 const IN_USE_ATTEMPTS_MAX = 25;
 const RESTART_DELAY_MAX_MS = 5_000;
@@ -38,6 +43,7 @@ export async function startEventStoreProcess(dataDir: string, log: (line: string
       throw new Error(`the embedded event store did not start:\n${messages.join('').trim()}`);
     }
     failures = 0;
+    writeAddress(dataDir, outcome.port, child.pid as number);
     child.once('exit', (code, signal) => {
       if (!closing) restart(outcome.port as number, `${signal ?? `status ${code}`}`);
     });
@@ -69,7 +75,7 @@ export async function startEventStoreProcess(dataDir: string, log: (line: string
   };
   const port = await firstStart();
   return {
-    connectionString: `esdb://127.0.0.1:${port}?tls=false`,
+    connectionString: connectionStringOf(port),
     async close() {
       closing = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -78,4 +84,25 @@ export async function startEventStoreProcess(dataDir: string, log: (line: string
       await ended;
     },
   };
+}
+
+const connectionStringOf = (port: number): string => `esdb://127.0.0.1:${port}?tls=false`;
+
+const writeAddress = (dataDir: string, port: number, pid: number): void =>
+  writeFileSync(join(dataDir, ADDRESS_FILE), `${connectionStringOf(port)}\n${pid}\n`);
+
+/**
+ * The address of the node that runs on a data directory; undefined where none does. The address is believed only where the process
+ * that it names has the directory's lock and lives: another store may have its port by now.
+ */
+export function findEventStoreProcess(dataDir: string): string | undefined {
+  try {
+    const [address, pid] = readFileSync(join(dataDir, ADDRESS_FILE), 'utf8').split('\n');
+    const [owner] = readFileSync(join(dataDir, LOCK_FILE), 'utf8').split(' ');
+    if (!address || !pid || owner !== pid) return undefined;
+    process.kill(Number(pid), 0);
+    return address;
+  } catch {
+    return undefined;
+  }
 }

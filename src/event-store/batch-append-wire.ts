@@ -35,6 +35,9 @@ const typeEntry = (type: string): Buffer => {
   return entry;
 };
 
+/** Revision of the stream's last event, -1n where it must not exist, or wherever it stands. */
+export type ExpectedRevision = bigint | 'any';
+
 interface SizedEvent {
   readonly event: EventToAppend;
   readonly type: Buffer;
@@ -46,14 +49,13 @@ interface SizedEvent {
 /**
  * A whole append in one message: BatchAppendReq {correlation_id 1, options 2, proposed_messages 3, is_final 4}.
  * @param correlationId a UUID as text
- * @param expectedRevision -1n where the stream must not exist
  * @param deadlineAt when the server shall give up, in milliseconds since the epoch
  */
 export function encodeAppend(
   correlationId: string,
   stream: string,
   events: readonly EventToAppend[],
-  expectedRevision: bigint,
+  expectedRevision: ExpectedRevision,
   deadlineAt: number,
 ): Buffer {
   const sized = events.map(sizeOf);
@@ -87,13 +89,15 @@ function putEvent(out: Buffer, start: number, { event, type, dataLength, metadat
   return putText(out, at, 4, event.dataJson, dataLength);
 }
 
-/** Options {stream_identifier 1 {stream_name 3}, stream_position 2 | no_stream 3, deadline 6 {seconds 1, nanos 2}}. */
-function encodeOptions(stream: string, expectedRevision: bigint, deadlineAt: number): Buffer {
+/** Options {stream_identifier 1 {stream_name 3}, stream_position 2 | no_stream 3 | any 4, deadline 6 {seconds 1, nanos 2}}. */
+function encodeOptions(stream: string, expectedRevision: ExpectedRevision, deadlineAt: number): Buffer {
   const name = Buffer.byteLength(stream);
   const out = Buffer.allocUnsafe(name + 64);
   let at = putHeader(out, 0, 1, fieldSize(name));
   at = putText(out, at, 3, stream, name);
-  if (expectedRevision < 0n) {
+  if (expectedRevision === 'any') {
+    at = putHeader(out, at, 4, 0);
+  } else if (expectedRevision < 0n) {
     at = putHeader(out, at, 3, 0);
   } else {
     out[at++] = field(2, VARINT);

@@ -1,6 +1,6 @@
 import type { EventStoreDBClient } from '@eventstore/db-client';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { type AppendReply, decodeReply, encodeAppend } from './batch-append-wire.js';
+import { type AppendReply, decodeReply, type ExpectedRevision, encodeAppend } from './batch-append-wire.js';
 import type { EventToAppend } from './envelope.js';
 import { AppendOutcomeUnknown, AppendRefused, WrongExpectedRevision } from './errors.js';
 import { openCall } from './streams-client.js';
@@ -31,7 +31,7 @@ export class BatchAppend {
   ) {}
 
   /** Throws WrongExpectedRevision, AppendRefused, or AppendOutcomeUnknown where no answer came. */
-  async append(stream: string, events: readonly EventToAppend[], expectedRevision: bigint): Promise<AppendReply> {
+  async append(stream: string, events: readonly EventToAppend[], expectedRevision: ExpectedRevision): Promise<AppendReply> {
     const correlationId = this.nextCorrelationId();
     const message = encodeAppend(correlationId, stream, events, expectedRevision, Date.now() + this.timeoutMs);
     const answer = new Promise<AppendReply>((resolve, reject) => {

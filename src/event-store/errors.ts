@@ -32,3 +32,17 @@ export class WriteQueueFull extends Error {
     super(`too many writes wait for ${stream}`);
   }
 }
+
+/**
+ * An account's stream holds an event that cannot be decoded or folded: of an unknown type, or impossible after those before it.
+ * Nothing can be decided on it until somebody has looked. It names the event and never its data.
+ */
+export class AccountUnreadable extends Error {
+  constructor(
+    readonly stream: string,
+    readonly revision: bigint,
+    readonly type: string,
+  ) {
+    super(`${stream} cannot be read: event ${revision}, ${type}, cannot be folded`);
+  }
+}

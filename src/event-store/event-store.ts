@@ -2,9 +2,17 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { EventStoreDBClient } from '@eventstore/db-client';
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import { BatchAppend } from './batch-append.js';
+import type { ExpectedRevision } from './batch-append-wire.js';
 import type { EventToAppend } from './envelope.js';
 import { EventStoreUnavailable } from './errors.js';
-import { decodeReadMessage, encodeStreamRead, encodeSubscription } from './read-wire.js';
+import {
+  decodeRawEvent,
+  decodeReadMessage,
+  encodeAllRead,
+  encodeStreamRead,
+  encodeSubscription,
+  type RawEvent,
+} from './read-wire.js';
 import type { StoredEvent } from './stored-event.js';
 import { openCall } from './streams-client.js';
 
@@ -31,11 +39,22 @@ export interface SubscribeOptions {
   readonly signal: AbortSignal;
 }
 
+export interface ReadAllOptions {
+  readonly streamPrefixes: readonly string[];
+  /** Commit position of the last event that is known; undefined from the beginning. */
+  readonly after: bigint | undefined;
+}
+
 type ReadCall = ClientReadableStream<Buffer>;
 
 /** A call that the server does not answer for this long is given up: the client's own deadline does not fire on its side. */
 const CALL_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 500;
+/** A filter that lets little through makes the server search long before it has anything to say. */
+const SEARCH_TIMEOUT_MS = 60_000;
+/** Events asked for in one call of `readAll`, and those handed on at once. */
+const PAGE_EVENTS_MAX = 100_000;
+const BATCH_EVENTS_MAX = 1_000;
 
 /**
  * The one door to EventStoreDB. It says what a writer must know: an append did not happen (WrongExpectedRevision,
@@ -56,9 +75,9 @@ export class EventStore {
 
   /**
    * Appends events to a stream in one atomic write; resolves when they are durable.
-   * @param expectedRevision revision of the stream's last event, or -1n where the stream must not exist
+   * @param expectedRevision revision of the stream's last event, -1n where the stream must not exist, or 'any'
    */
-  async append(stream: string, events: readonly EventToAppend[], expectedRevision: bigint): Promise<Appended> {
+  async append(stream: string, events: readonly EventToAppend[], expectedRevision: ExpectedRevision): Promise<Appended> {
     const { revision, position } = await this.appends.append(stream, events, expectedRevision);
     this.counters.appends += 1;
     this.counters.events += events.length;
@@ -66,11 +85,23 @@ export class EventStore {
   }
 
   /** Reads a stream forwards from a revision. A stream that does not exist yields nothing. Throws EventStoreUnavailable. */
-  async *read(stream: string, fromRevision: bigint = 0n): AsyncGenerator<StoredEvent> {
+  read(stream: string, fromRevision: bigint = 0n): AsyncGenerator<StoredEvent> {
+    return this.readStream(stream, encodeStreamRead(stream, fromRevision, 'forwards'));
+  }
+
+  /**
+   * Reads a stream backwards, newest first, from its end or from a revision, inclusive. Break off when enough was seen: the server
+   * is a window ahead, no more. Throws EventStoreUnavailable.
+   */
+  readBackwards(stream: string, fromRevision?: bigint): AsyncGenerator<StoredEvent> {
+    return this.readStream(stream, encodeStreamRead(stream, fromRevision, 'backwards'));
+  }
+
+  private async *readStream(stream: string, request: Buffer): AsyncGenerator<StoredEvent> {
     let call: ReadCall | undefined;
     const silence = setTimeout(() => call?.destroy(new Error(`no answer within ${this.timeoutMs} ms`)), this.timeoutMs);
     try {
-      call = await this.withinTimeout(openCall(this.client, 'read', encodeStreamRead(stream, fromRevision)));
+      call = await this.withinTimeout(openCall(this.client, 'read', request));
       for await (const bytes of call) {
         silence.refresh();
         const message = decodeReadMessage(bytes as Buffer);
@@ -97,6 +128,52 @@ export class EventStore {
       yield* batchesOf(call, after ?? -1n, batchMax, signal);
     } catch (error) {
       throw new EventStoreUnavailable('the subscription ended', error);
+    } finally {
+      end(call);
+    }
+  }
+
+  /**
+   * What there is of `$all` now, forwards, filtered on the server by the prefix of the stream's name. Ends at the end that the
+   * log has when it gets there. Throws EventStoreUnavailable.
+   */
+  async *readAll(options: ReadAllOptions): AsyncGenerator<StoredEvent> {
+    for await (const batch of this.readAllMessages(options)) {
+      for (const bytes of batch) {
+        const message = decodeReadMessage(bytes);
+        if (message.is === 'event') yield message.event;
+      }
+    }
+  }
+
+  /** `readAll` as the messages of the wire (`decodeReadMessage` reads them), for who reads millions of them elsewhere. */
+  async *readAllMessages({ streamPrefixes, after }: ReadAllOptions): AsyncGenerator<readonly Buffer[]> {
+    let known = after;
+    for (;;) {
+      let seen = 0;
+      for await (const batch of this.readPage('$all', encodeAllRead(streamPrefixes, known, PAGE_EVENTS_MAX))) {
+        // A read begins with the event at the position that it names.
+        const news = seen === 0 && known !== undefined && isAt(batch[0], known) ? batch.slice(1) : batch;
+        seen += batch.length;
+        known = positionOf(batch.at(-1)) ?? known;
+        if (news.length > 0) yield news;
+      }
+      if (seen < PAGE_EVENTS_MAX) return;
+    }
+  }
+
+  /** A stream forwards, its events as the texts that are stored. Throws EventStoreUnavailable. */
+  async *readRaw(stream: string): AsyncGenerator<RawEvent> {
+    for await (const batch of this.readPage(stream, encodeStreamRead(stream, 0n, 'forwards'))) yield* batch.map(decodeRawEvent);
+  }
+
+  private async *readPage(what: string, request: Buffer): AsyncGenerator<readonly Buffer[]> {
+    let call: ReadCall | undefined;
+    try {
+      call = await this.withinTimeout(openCall(this.client, 'read', request));
+      yield* pageOf(call);
+    } catch (error) {
+      throw new EventStoreUnavailable(`reading ${what}`, error);
     } finally {
       end(call);
     }
@@ -169,6 +246,55 @@ async function* batchesOf(call: ReadCall, after: bigint, batchMax: number, signa
     signal.removeEventListener('abort', woken);
   }
 }
+
+/** Gathers the event messages of a read that ends. While a batch waits to be taken, the server is not read from. */
+async function* pageOf(call: ReadCall): AsyncGenerator<readonly Buffer[]> {
+  let batch: Buffer[] = [];
+  let ended = false;
+  let failure: Error | undefined;
+  let wake: (() => void) | undefined;
+  const over = (error?: Error) => {
+    ended = true;
+    failure ??= error;
+    wake?.();
+  };
+  call.on('data', (bytes: Buffer) => {
+    if (!isEventMessage(bytes)) return;
+    batch.push(bytes);
+    if (batch.length >= BATCH_EVENTS_MAX) call.pause();
+    wake?.();
+  });
+  call.on('error', over).on('end', over);
+  for (;;) {
+    if (batch.length > 0) {
+      const full = batch;
+      batch = [];
+      yield full;
+      call.resume();
+    } else if (failure) {
+      throw failure;
+    } else if (ended) {
+      return;
+    } else {
+      const silence = setTimeout(() => over(new Error(`nothing came for ${SEARCH_TIMEOUT_MS} ms`)), SEARCH_TIMEOUT_MS);
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      clearTimeout(silence);
+      // A whole frame of messages is there after this turn of the loop.
+      await nextTurn();
+    }
+  }
+}
+
+/** Field 1 of ReadResp, the event, as a length-delimited field. */
+const EVENT_TAG = 0x0a;
+const isEventMessage = (bytes: Buffer): boolean => bytes[0] === EVENT_TAG;
+function positionOf(bytes: Buffer | undefined): bigint | undefined {
+  const message = bytes && decodeReadMessage(bytes);
+  return message?.is === 'event' ? message.event.position : undefined;
+}
+const isAt = (bytes: Buffer | undefined, position: bigint): boolean => positionOf(bytes) === position;
 
 /** Cancels a call; the error that this makes is nobody's business. */
 function end(call: ReadCall | undefined): void {

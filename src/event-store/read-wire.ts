@@ -8,14 +8,23 @@ const { Empty, StreamIdentifier } = require('@eventstore/db-client/generated/sha
 
 const SEARCH_WINDOW = 1_000;
 
-/** ReadReq for the events of a stream, forwards from a revision to its end. */
-export function encodeStreamRead(stream: string, fromRevision: bigint): Buffer {
+export type Direction = 'forwards' | 'backwards';
+
+/**
+ * ReadReq for the events of a stream from a revision on, in one direction.
+ * @param fromRevision inclusive; undefined from the end that the direction begins at
+ */
+export function encodeStreamRead(stream: string, fromRevision: bigint | undefined, direction: Direction): Buffer {
   const options = readOptions();
+  const { FORWARDS, BACKWARDS } = ReadReq.Options.ReadDirection;
+  options.setReadDirection(direction === 'forwards' ? FORWARDS : BACKWARDS);
   const from = new ReadReq.Options.StreamOptions();
   const identifier = new StreamIdentifier();
   identifier.setStreamName(Buffer.from(stream));
   from.setStreamIdentifier(identifier);
-  from.setRevision(fromRevision.toString());
+  if (fromRevision !== undefined) from.setRevision(fromRevision.toString());
+  else if (direction === 'forwards') from.setStart(new Empty());
+  else from.setEnd(new Empty());
   options.setStream(from);
   options.setCount(Number.MAX_SAFE_INTEGER.toString());
   options.setNoFilter(new Empty());
@@ -24,18 +33,33 @@ export function encodeStreamRead(stream: string, fromRevision: bigint): Buffer {
 
 /** ReadReq for a subscription to `$all` after a position, of streams whose names begin with one of the prefixes. */
 export function encodeSubscription(streamPrefixes: readonly string[], after: bigint | undefined): Buffer {
+  const options = allOptions(streamPrefixes, after);
+  options.setSubscription(new ReadReq.Options.SubscriptionOptions());
+  return encode(options);
+}
+
+/**
+ * ReadReq for what there is of `$all` now, of streams whose names begin with one of the prefixes.
+ * @param from commit position, inclusive: other than a subscription, a read begins with the event at it
+ */
+export function encodeAllRead(streamPrefixes: readonly string[], from: bigint | undefined, countMax: number): Buffer {
+  const options = allOptions(streamPrefixes, from);
+  options.setCount(countMax.toString());
+  return encode(options);
+}
+
+function allOptions(streamPrefixes: readonly string[], from: bigint | undefined) {
   const options = readOptions();
   const all = new ReadReq.Options.AllOptions();
-  if (after === undefined) {
+  if (from === undefined) {
     all.setStart(new Empty());
   } else {
     const position = new ReadReq.Options.Position();
-    position.setCommitPosition(after.toString());
-    position.setPreparePosition(after.toString());
+    position.setCommitPosition(from.toString());
+    position.setPreparePosition(from.toString());
     all.setPosition(position);
   }
   options.setAll(all);
-  options.setSubscription(new ReadReq.Options.SubscriptionOptions());
   const names = new ReadReq.Options.FilterOptions.Expression();
   names.setPrefixList([...streamPrefixes]);
   const filter = new ReadReq.Options.FilterOptions();
@@ -43,7 +67,7 @@ export function encodeSubscription(streamPrefixes: readonly string[], after: big
   filter.setMax(SEARCH_WINDOW);
   filter.setCheckpointintervalmultiplier(1);
   options.setFilter(filter);
-  return encode(options);
+  return options;
 }
 
 function readOptions() {
@@ -84,6 +108,55 @@ export function decodeReadMessage(bytes: Buffer): ReadMessage {
     }
   }
   return OTHER;
+}
+
+/** An event whose content is still the text that was stored: what was hashed is checked on that, not on a parsed copy. */
+export interface RawEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly stream: string;
+  readonly revision: number;
+  readonly position: bigint;
+  readonly dataText: string;
+  readonly metadataText: string;
+}
+
+/** The event of a message of `readAllMessages`. */
+export function decodeRawEvent(bytes: Buffer): RawEvent {
+  const fields = new ProtobufFields(bytes);
+  while (fields.next()) {
+    if (fields.number === 1) {
+      for (const read = fields.message(); read.next(); read.skip()) {
+        if (read.number === 1) return readRawEvent(read.message());
+      }
+    }
+    fields.skip();
+  }
+  throw new RangeError('a message of the event store holds no event');
+}
+
+function readRawEvent(fields: ProtobufFields): RawEvent {
+  const event = { id: '', type: '', stream: '', revision: 0, position: -1n, dataText: '', metadataText: '' } as Writable<RawEvent>;
+  while (fields.next()) {
+    if (fields.number === 1) event.id = readUuid(fields.message());
+    else if (fields.number === 2) event.stream = readStreamName(fields.message()) ?? event.stream;
+    else if (fields.number === 3) event.revision = fields.integer();
+    else if (fields.number === 5) event.position = BigInt(fields.integer());
+    else if (fields.number === 6) event.type = readTypeEntry(fields.message()) ?? event.type;
+    else if (fields.number === 7) event.metadataText = fields.text();
+    else if (fields.number === 8) event.dataText = fields.text();
+    else fields.skip();
+  }
+  return event;
+}
+
+function readStreamName(identifier: ProtobufFields): string | undefined {
+  let name: string | undefined;
+  while (identifier.next()) {
+    if (identifier.number === 3) name = identifier.text();
+    else identifier.skip();
+  }
+  return name;
 }
 
 /** RecordedEvent {id 1, stream 2 {name 3}, revision 3, prepare 4, commit 5, metadata 6, custom_metadata 7, data 8}. */

@@ -13,7 +13,8 @@ export type PicoCredits = bigint & { readonly [picoUnit]: true };
 const NANO_DECIMALS = 9;
 const PICO_DECIMALS = 12;
 const PICO_PER_NANO = 1000n;
-const DECIMAL = /^(\d{1,18})(?:\.(\d+))?$/;
+/** Bounded: stripping zeros from a fraction of any length would cost its square. */
+const DECIMAL = /^(\d{1,18})(?:\.(\d{1,40}))?$/;
 
 /** The one constructor of an amount: throws a RangeError where the value is negative, since no amount of the ledger is. */
 export function nano(value: bigint): NanoCredits {

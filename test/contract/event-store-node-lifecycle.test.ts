@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DeadlineExceededError,
@@ -17,7 +17,9 @@ import {
   UnavailableError,
 } from '@eventstore/db-client';
 import { afterEach, expect, test } from '@jest/globals';
+import { openTables, positionKey } from '../../src/embedded/event-store/event-tables.js';
 import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
+import { verifyLog } from '../../src/embedded/event-store/verify-log.js';
 import { temporaryDirectory } from '../support/event-store-node.js';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -70,6 +72,40 @@ test('positions, revisions and the ids of an append to any revision are known af
   expect((next.position as Position).commit).toBeGreaterThan((before.position as Position).commit);
   const other = await client.appendToStream('other', event(3), { expectedRevision: NO_STREAM });
   expect((other.position as Position).commit).toBeGreaterThan((next.position as Position).commit);
+});
+
+test('what $maxCount supersedes leaves the file, and the log is whole without it, also after a restart', async () => {
+  const dataDir = await newDirectory();
+  const file = join(dataDir, 'events.mdb');
+  const first = await start(dataDir);
+  const client = connect(first);
+  await client.setStreamMetadata('kept', { maxCount: 1 });
+  const text = 'x'.repeat(50_000);
+  let position = 0n;
+  for (let n = 0; n < 200; n++) {
+    const appended = await client.appendToStream('kept', jsonEvent({ type: 'Large', data: { n, text } }));
+    await client.appendToStream('other', event(n));
+    position = (appended.position as Position).commit;
+  }
+  await client.dispose();
+  await first.close();
+  // 10 MB were written.
+  expect((await stat(file)).size).toBeLessThan(3_000_000);
+  const tables = openTables(file);
+  verifyLog(tables);
+  await tables.root.transaction(() => {
+    const lost = [...tables.events.getKeys({ start: positionKey(100), limit: 1 })][0] as Buffer;
+    tables.events.removeSync(Buffer.from(lost));
+  });
+  expect(() => verifyLog(tables)).toThrow('200 events are missing, of which 199 were removed');
+  await tables.root.close();
+
+  const again = connect(await start(dataDir));
+  const last = await again.appendToStream('kept', event(200), { expectedRevision: 199n });
+  expect((last.position as Position).commit).toBe(position + 2n);
+  const kept: unknown[] = [];
+  for await (const { event: stored } of again.readStream('kept')) kept.push([stored?.revision, stored?.data]);
+  expect(kept).toEqual([[200n, { n: 200 }]]);
 });
 
 test('closing ends subscriptions as unavailable, answers what was appended, and may be asked twice', async () => {

@@ -435,6 +435,100 @@ describe('a subscription to $all', () => {
   });
 });
 
+describe('a stream with $maxCount', () => {
+  const limited = async (maxCount: number): Promise<string> => {
+    const stream = newStream('limited');
+    await client.setStreamMetadata(stream, { maxCount });
+    return stream;
+  };
+  const ns = async (stream: string, options = {}) => (await read(stream, options)).map(nOf);
+
+  test('shows its newest events only, in both directions and under their own revisions', async () => {
+    const stream = await limited(3);
+    for (let n = 0; n < 10; n++)
+      await client.appendToStream(stream, numbered(n), { expectedRevision: n ? BigInt(n - 1) : NO_STREAM });
+    expect((await read(stream)).map(({ revision }) => revision)).toEqual([7n, 8n, 9n]);
+    expect(await ns(stream, { fromRevision: 2n })).toEqual([7, 8, 9]);
+    expect(await ns(stream, { fromRevision: 8n })).toEqual([8, 9]);
+    expect(await ns(stream, { direction: BACKWARDS, fromRevision: END })).toEqual([9, 8, 7]);
+    expect(await ns(stream, { direction: BACKWARDS, fromRevision: 8n })).toEqual([8, 7]);
+    expect(await ns(stream, { direction: BACKWARDS, fromRevision: 6n })).toEqual([]);
+    expect((await client.getStreamMetadata(stream)).metadata).toEqual({ maxCount: 3 });
+  });
+
+  test('cuts through the events of one append', async () => {
+    const stream = await limited(2);
+    await client.appendToStream(stream, numbers(0, 4));
+    await client.appendToStream(stream, numbers(5, 5));
+    expect(await ns(stream)).toEqual([4, 5]);
+    expect(await ns(stream, { direction: BACKWARDS, fromRevision: END })).toEqual([5, 4]);
+    await client.appendToStream(stream, numbers(6, 9));
+    expect(await ns(stream)).toEqual([8, 9]);
+  });
+
+  test('that is given when there are more events already shows the newest of them', async () => {
+    const stream = newStream('limited');
+    for (let n = 0; n < 300; n++) await client.appendToStream(stream, numbered(n));
+    await client.setStreamMetadata(stream, { maxCount: 1 });
+    expect(await ns(stream)).toEqual([299]);
+    for (let n = 300; n < 310; n++) await client.appendToStream(stream, numbered(n));
+    expect(await ns(stream)).toEqual([309]);
+    await client.setStreamMetadata(stream, {});
+    await client.appendToStream(stream, numbers(310, 311));
+    expect((await ns(stream)).slice(-2)).toEqual([310, 311]);
+  });
+
+  test('that is no number above zero is none', async () => {
+    const stream = newStream('limited');
+    await client.appendToStream(`$$${stream}`, jsonEvent({ type: '$metadata', data: { $maxCount: 0 } }));
+    await client.appendToStream(stream, numbers(0, 4));
+    expect(await ns(stream)).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test('takes an append again that it has stored, and refuses one that was superseded', async () => {
+    const stream = await limited(1);
+    const events = numbers(0, 1);
+    const first = await client.appendToStream(stream, events, { expectedRevision: NO_STREAM });
+    expect(await client.appendToStream(stream, events, { expectedRevision: NO_STREAM })).toEqual(first);
+    for (const n of [2, 3]) await client.appendToStream(stream, numbered(n));
+    const again = client.appendToStream(stream, numbered(0), { expectedRevision: NO_STREAM });
+    await expect(again).rejects.toMatchObject({ actualVersion: 3n });
+  });
+
+  test('is not there before its first event', async () => {
+    const stream = await limited(1);
+    await expect(read(stream)).rejects.toBeInstanceOf(StreamNotFoundError);
+    const exists = client.appendToStream(stream, numbered(0), { expectedRevision: STREAM_EXISTS });
+    await expect(exists).rejects.toMatchObject({ actualVersion: NO_STREAM });
+    expect((await client.appendToStream(stream, numbered(0), { expectedRevision: NO_STREAM })).nextExpectedRevision).toBe(0n);
+  });
+
+  test('leaves gaps in $all at most: reads and subscriptions get what is left, in order', async () => {
+    const fromPosition = await positionAfter(newStream());
+    const stream = await limited(1);
+    const other = newStream();
+    for (let n = 0; n < 50; n++) {
+      await client.appendToStream(stream, numbered(n));
+      if (n % 10 === 0) await client.appendToStream(other, numbered(n));
+    }
+    const filter = streamNameFilter({ prefixes: [stream, other] });
+    const subscription = client.subscribeToAll({ fromPosition, filter });
+    const seen: [string, number][] = [];
+    while (seen.at(-1)?.[1] !== 49) {
+      const [resolved] = await take(subscription, 1);
+      seen.push([resolved?.event?.streamId as string, nOf(resolved?.event)]);
+    }
+    await subscription.unsubscribe();
+    expect(seen.filter(([name]) => name === other).map(([, n]) => n)).toEqual([0, 10, 20, 30, 40]);
+    const forwards = await collect(client.readAll({ fromPosition }));
+    const backwards = await collect(client.readAll({ fromPosition: END, direction: BACKWARDS, maxCount: forwards.length }));
+    const positions = forwards.map(({ event }) => event?.position.commit as bigint);
+    expect(positions).toEqual([...positions].sort((a, b) => (a < b ? -1 : 1)));
+    const last = backwards.slice(0, 3).map(({ event }) => event?.position.commit);
+    expect(last).toEqual(positions.slice(-3).reverse());
+  });
+});
+
 describe('a client', () => {
   test('finds the node by gossip', async () => {
     const discovering = EventStoreDBClient.connectionString(connectionString.replace(/^esdb:/, 'esdb+discover:'));

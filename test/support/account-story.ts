@@ -3,7 +3,7 @@ import { type Account, available } from '../../src/accounts/domain/account.js';
 import type { AccountEvent, LotAmount, ReservationSettled } from '../../src/accounts/domain/accounts.events.js';
 import type { GrantCredits } from '../../src/accounts/domain/grant-credits.js';
 import { nano } from '../../src/kernel/credits.js';
-import type { Instant } from '../../src/kernel/time.js';
+import type { Instant, LimitReset } from '../../src/kernel/time.js';
 
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
@@ -113,6 +113,59 @@ export const release = (reservationId: string): AccountCommand => ({
   type: 'ReleaseReservation',
   reservationId,
   reason: 'provider_error',
+});
+
+export const extend = (reservationId: string, amount: bigint, settleWithinMs = 0): AccountCommand => ({
+  type: 'ExtendReservation',
+  reservationId,
+  amount: nano(amount),
+  settleWithinMs,
+});
+
+/** A recovery's release: only where the reservation should have ended. */
+export const recover = (reservationId: string): AccountCommand => ({
+  type: 'ReleaseReservation',
+  reservationId,
+  reason: 'abandoned',
+  onlyOverdue: true,
+});
+
+export const cashRefund = (refundId: string, paymentId: string, amount?: bigint): AccountCommand => ({
+  type: 'RefundTopUp',
+  refundId,
+  paymentId,
+  amount: amount === undefined ? undefined : nano(amount),
+});
+
+export const dispute = (disputeId: string, paymentId: string, amount?: bigint): AccountCommand => ({
+  type: 'FreezeLots',
+  disputeId,
+  paymentId,
+  amount: amount === undefined ? undefined : nano(amount),
+});
+export const won = (disputeId: string): AccountCommand => ({ type: 'UnfreezeLots', disputeId });
+export const lost = (disputeId: string): AccountCommand => ({ type: 'ClawBackCredits', disputeId });
+
+export const adjust = (adjustmentId: string, amounts: Record<string, bigint>, approvedBy = 'bob'): AccountCommand => ({
+  type: 'AdjustCredits',
+  adjustmentId,
+  lines: Object.entries(amounts).map(([lotId, amount]) => ({ lotId, amount })),
+  requestedBy: 'ann',
+  approvedBy,
+  reason: 'a mistake',
+});
+
+export const issueKey = (
+  keyId: string,
+  about: { limit?: bigint; reset?: LimitReset; expiresAt?: Instant } = {},
+): AccountCommand => ({
+  type: 'IssueApiKey',
+  keyId,
+  secretHash: 'h',
+  name: 'n',
+  limit: about.limit === undefined ? undefined : nano(about.limit),
+  limitReset: about.reset,
+  expiresAt: about.expiresAt,
 });
 
 /** A refund of what `debits` paid; undefined: all of it. */

@@ -128,6 +128,15 @@ export function grantOfPayment(account: Account, paymentId: string): CreditsGran
   return undefined;
 }
 
+/** What of a payment was paid back, is disputed already, or was lost in a dispute. */
+export function takenBack(account: Account, paymentId: string): bigint {
+  let total = 0n;
+  for (const refund of account.cashRefunds.values()) if (refund.paymentId === paymentId) total += BigInt(refund.amount);
+  for (const dispute of account.disputes.values())
+    if (dispute.paymentId === paymentId && dispute.status !== 'won') total += dispute.claimed;
+  return total;
+}
+
 /** What may be reserved at t, whether or not the expiry of a lot has been written yet. Nothing while the account owes. */
 export const available = (account: Account, at: Instant): NanoCredits =>
   account.receivable > 0n ? ZERO : freeAt(account.lots, at);

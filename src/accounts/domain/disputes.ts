@@ -1,7 +1,7 @@
 import { least, type NanoCredits, nano, nanoFromText, nanoToText, ZERO } from '../../kernel/credits.js';
 import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/time.js';
-import { type Account, type Dispute, grantOfPayment } from './account.js';
+import { type Account, type Dispute, grantOfPayment, takenBack } from './account.js';
 import type { CreditsClawedBack, CreditsExpired, LotAmount, LotsFrozen, LotsUnfrozen } from './accounts.events.js';
 import { freeOf, isExpired } from './burn-down.js';
 import type { PaymentNotFound } from './refund-top-up.js';
@@ -92,12 +92,3 @@ export function clawBackCredits(
 }
 
 const frozenParts = ({ lotId, frozen }: Dispute): LotAmount[] => (frozen === 0n ? [] : [{ lotId, amount: nanoToText(frozen) }]);
-
-/** What of a payment was paid back, is disputed already, or was lost in a dispute. */
-function takenBack(account: Account, paymentId: string): bigint {
-  let total = 0n;
-  for (const refund of account.cashRefunds.values()) if (refund.paymentId === paymentId) total += BigInt(refund.amount);
-  for (const dispute of account.disputes.values())
-    if (dispute.paymentId === paymentId && dispute.status !== 'won') total += dispute.claimed;
-  return total;
-}

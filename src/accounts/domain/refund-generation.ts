@@ -36,6 +36,9 @@ export function refundGeneration(
   const { refundId, generationId, reason, intoExpired } = command;
   const earlier = account.refunds.get(refundId);
   if (earlier) return isSameRefund(command, earlier) ? accept() : reject({ reason: 'refund_conflict', refundId });
+  // Under this name it grants anew what would go to expired lots.
+  const regrantId = `refund:${refundId}`;
+  if (account.grants.has(regrantId)) return reject({ reason: 'refund_conflict', refundId });
 
   const before = refundedBefore(account, generationId);
   const waivable = least(nano(command.paid.shortfall - before.waived), account.receivable);
@@ -64,7 +67,7 @@ export function refundGeneration(
       },
     },
     ...consequencesOfReturns(account, credits, at),
-    ...(regranted === 0n ? [] : [givenCredits(account, `refund:${refundId}`, 'goodwill', regranted, at)]),
+    ...(regranted === 0n ? [] : [givenCredits(account, regrantId, 'goodwill', regranted, at)]),
   );
 }
 

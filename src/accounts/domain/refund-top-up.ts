@@ -1,7 +1,7 @@
-import { type NanoCredits, nanoToText, ZERO } from '../../kernel/credits.js';
+import { least, type NanoCredits, nano, nanoToText, ZERO } from '../../kernel/credits.js';
 import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { Instant } from '../../kernel/time.js';
-import { type Account, grantOfPayment } from './account.js';
+import { type Account, grantOfPayment, takenBack } from './account.js';
 import type { TopUpRefunded } from './accounts.events.js';
 import { freeOf, isExpired } from './burn-down.js';
 
@@ -40,7 +40,9 @@ export function refundTopUp(
   if (!grant) return reject({ reason: 'payment_not_found', paymentId });
   if (account.receivable > 0n) return reject({ reason: 'account_owes', owed: account.receivable });
   const lot = account.lots.get(grant.lotId);
-  const unused = lot && !isExpired(lot, at) ? freeOf(lot) : ZERO;
+  // A lot may hold more than was paid for (an adjustment), or hold again what a dispute took back (a refund): no money is paid for it.
+  const ownMoney = nano(BigInt(grant.amount) - takenBack(account, paymentId));
+  const unused = lot && !isExpired(lot, at) ? least(freeOf(lot), ownMoney) : ZERO;
   const amount = asked ?? unused;
   if (amount === 0n || amount > unused) return reject({ reason: 'refund_exceeds_unused', unused });
   const cash = (amount * BigInt(grant.costBasis)) / NANO_PER_CREDIT;

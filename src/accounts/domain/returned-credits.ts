@@ -1,4 +1,4 @@
-import { least, type NanoCredits, nano, nanoFromText, nanoToText, plus } from '../../kernel/credits.js';
+import { least, minus, type NanoCredits, nano, nanoFromText, nanoToText, plus } from '../../kernel/credits.js';
 import type { LotId } from '../../kernel/ids.js';
 import { type Instant, instantFromText } from '../../kernel/time.js';
 import { type Account, type Dispute, grantOfLot } from './account.js';
@@ -16,8 +16,7 @@ export function consequencesOfReturns(
 ): (CreditsExpired | LotsFrozen)[] {
   return [...sumByLot(returned)].flatMap(([lotId, amount]): (CreditsExpired | LotsFrozen)[] => {
     if (hasExpired(account, lotId, at)) return [expiry(account, lotId, amount)];
-    const freeze = freezing(account, lotId, amount);
-    return freeze ? [freeze] : [];
+    return freezing(account, lotId, amount);
   });
 }
 
@@ -34,15 +33,18 @@ function expiry(account: Account, lotId: LotId, returned: NanoCredits): CreditsE
   return { type: 'CreditsExpired', data: { lotId, amount: nanoToText(lot ? plus(freeOf(lot), returned) : returned) } };
 }
 
-function freezing(account: Account, lotId: LotId, returned: NanoCredits): LotsFrozen | undefined {
-  for (const [disputeId, dispute] of account.disputes) {
-    if (dispute.lotId !== lotId || dispute.status !== 'open') continue;
-    const amount = least(returned, unfrozen(dispute));
-    if (amount === 0n) return undefined;
+function freezing(account: Account, lotId: LotId, returned: NanoCredits): LotsFrozen[] {
+  let left = returned;
+  return [...account.disputes].flatMap(([disputeId, dispute]): LotsFrozen[] => {
+    if (dispute.lotId !== lotId || dispute.status !== 'open') return [];
+    const amount = least(left, unfrozen(dispute));
+    left = minus(left, amount);
+    if (amount === 0n) return [];
     const lots = [{ lotId, amount: nanoToText(amount) }];
-    return { type: 'LotsFrozen', data: { disputeId, paymentId: dispute.paymentId, claimed: nanoToText(dispute.claimed), lots } };
-  }
-  return undefined;
+    return [
+      { type: 'LotsFrozen', data: { disputeId, paymentId: dispute.paymentId, claimed: nanoToText(dispute.claimed), lots } },
+    ];
+  });
 }
 
 const unfrozen = ({ claimed, frozen }: Dispute): NanoCredits => nano(claimed - frozen);

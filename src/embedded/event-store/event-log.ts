@@ -11,6 +11,7 @@ import {
   decodeHead,
   type EventTables,
   encodeHead,
+  NO_NUMBER,
   NUMBER_MAX,
   openTables,
   positionKey,
@@ -19,6 +20,8 @@ import {
   type StreamHead,
 } from './event-tables.js';
 import { RecentEventIds } from './recent-event-ids.js';
+import { describedStream, maxCountOf } from './stream-metadata.js';
+import { removeSuperseded } from './superseded-events.js';
 import { verifyLog } from './verify-log.js';
 
 const DATA_FILE = 'events.mdb';
@@ -37,6 +40,8 @@ export type AppendOutcome =
   | { readonly kind: 'appended'; readonly revision: number; readonly position: number | undefined }
   | { readonly kind: 'wrong_expected_revision'; readonly currentRevision: number }
   | { readonly kind: 'deadline_exceeded' };
+
+const NO_HEAD: StreamHead = { streamNumber: NO_NUMBER, revision: NO_STREAM };
 
 interface QueuedAppend {
   readonly append: Append;
@@ -84,10 +89,10 @@ export class EventLog {
     });
   }
 
+  /** Undefined where nothing was ever appended to the stream. */
   head(streamName: Buffer): StreamHead | undefined {
-    if (streamName.length > STREAM_NAME_BYTES_MAX) return undefined;
-    const head = this.tables.streams.get(streamName);
-    return head && decodeHead(head);
+    const head = this.storedHead(streamName);
+    return head?.streamNumber === NO_NUMBER ? undefined : head;
   }
 
   lastPosition(): number {
@@ -134,7 +139,8 @@ export class EventLog {
   private write({ streamName, expectedRevision, events, deadlineMs }: Append): AppendOutcome {
     const nowMs = Date.now();
     if (nowMs > deadlineMs) return { kind: 'deadline_exceeded' };
-    const { streamNumber, revision } = this.head(streamName) ?? { streamNumber: this.nextStreamNumber, revision: NO_STREAM };
+    const head = this.storedHead(streamName) ?? NO_HEAD;
+    const { streamNumber, revision } = head;
     const decision = decideAppend(
       expectedRevision,
       events.map(({ id }) => id),
@@ -143,23 +149,39 @@ export class EventLog {
     if (decision.kind === 'wrong_expected_revision') return { kind: decision.kind, currentRevision: revision };
     if (decision.kind === 'repeated') return { ...decision, kind: 'appended' };
     if (events.length === 0) return { kind: 'appended', revision, position: undefined };
-    this.put(streamName, { streamNumber, revision }, events, nowMs);
+    this.put(streamName, head, events, nowMs);
     return { kind: 'appended', revision: revision + events.length, position: this.nextPosition - 1 };
   }
 
   private put(streamName: Buffer, head: StreamHead, events: readonly ProposedEvent[], createdMs: number): void {
-    const { streamNumber } = head;
+    const streamNumber = head.streamNumber === NO_NUMBER ? this.nextStreamNumber++ : head.streamNumber;
     const firstRevision = head.revision + 1;
     const key = positionKey(this.nextPosition);
     const block = encodeBlock({ createdMs, streamNumber, firstRevision, streamName }, events);
     this.tables.events.putSync(key, block, { append: true });
     this.tables.revisions.putSync(revisionKey(streamNumber, firstRevision), key);
-    this.tables.streams.putSync(streamName, encodeHead({ streamNumber, revision: head.revision + events.length }));
+    const newHead = { streamNumber, revision: head.revision + events.length, maxCount: head.maxCount };
+    this.tables.streams.putSync(streamName, encodeHead(newHead));
+    removeSuperseded(this.tables, newHead);
+    const described = describedStream(streamName);
+    if (described) this.limit(described, maxCountOf(events));
     for (const [index, { id }] of events.entries()) {
       this.recentIds.add(id, { streamNumber, revision: firstRevision + index, position: this.nextPosition + index });
     }
     this.nextPosition += events.length;
-    if (streamNumber === this.nextStreamNumber) this.nextStreamNumber++;
+  }
+
+  /** A stream may be given a limit before its first event. */
+  private limit(streamName: Buffer, maxCount: number | undefined): void {
+    const head = { ...(this.storedHead(streamName) ?? NO_HEAD), maxCount };
+    this.tables.streams.putSync(streamName, encodeHead(head));
+    removeSuperseded(this.tables, head);
+  }
+
+  private storedHead(streamName: Buffer): StreamHead | undefined {
+    if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX) return undefined;
+    const head = this.tables.streams.get(streamName);
+    return head && decodeHead(head);
   }
 
   private storedStream(streamNumber: number, revision: number) {

@@ -49,13 +49,19 @@ export function* readStreamForwards(tables: EventTables, streamNumber: number, r
   }
 }
 
-/** Events of one stream with `revision` and before it, newest first. */
-export function* readStreamBackwards(tables: EventTables, streamNumber: number, revision: number): Generator<EventCursor> {
+/** Events of one stream with `revision` and before it, down to `first`, newest first. */
+export function* readStreamBackwards(
+  tables: EventTables,
+  streamNumber: number,
+  revision: number,
+  first: number,
+): Generator<EventCursor> {
   const cursor = new EventCursor();
   for (const { key, value } of tables.revisions.getRange(downTo(streamNumber, revision))) {
     loadBlock(tables, cursor, value);
     for (let index = Math.min(cursor.count - 1, revision - key.readUIntBE(6, 6)); index >= 0; index--) {
       cursor.moveTo(index);
+      if (cursor.revision < first) return;
       yield cursor;
     }
   }

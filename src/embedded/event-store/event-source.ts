@@ -2,7 +2,7 @@
 import type { EventCursor } from './event-block.js';
 import type { EventFilter } from './event-filter.js';
 import { readAllBackwards, readAllForwards, readStreamBackwards, readStreamForwards } from './event-readers.js';
-import { type EventTables, NUMBER_MAX, type StreamHead } from './event-tables.js';
+import { type EventTables, firstRevision, NUMBER_MAX, type StreamHead } from './event-tables.js';
 import { encodeEvent } from './read-response.js';
 
 export interface EventSource {
@@ -37,7 +37,9 @@ export function streamForwards(tables: EventTables, head: () => StreamHead | und
   return {
     events: () => {
       const found = head();
-      return found && next <= found.revision ? readStreamForwards(tables, found.streamNumber, next) : [];
+      return found && next <= found.revision
+        ? readStreamForwards(tables, found.streamNumber, Math.max(next, firstRevision(found)))
+        : [];
     },
     pass: ({ revision }) => {
       next = revision + 1;
@@ -45,10 +47,11 @@ export function streamForwards(tables: EventTables, head: () => StreamHead | und
   };
 }
 
-export function streamBackwards(tables: EventTables, { streamNumber, revision }: StreamHead, from: number): EventSource {
-  let next = Math.min(from, revision);
+export function streamBackwards(tables: EventTables, head: StreamHead, from: number): EventSource {
+  const first = firstRevision(head);
+  let next = Math.min(from, head.revision);
   return {
-    events: () => (next < 0 ? [] : readStreamBackwards(tables, streamNumber, next)),
+    events: () => (next < first ? [] : readStreamBackwards(tables, head.streamNumber, next, first)),
     pass: (event) => {
       next = event.revision - 1;
     },

@@ -1,11 +1,13 @@
 /**
- * The three LMDB tables and their keys, big-endian so that byte order is number order:
+ * The LMDB tables and their keys, big-endian so that byte order is number order:
  *
  *   events     position of the block's first event        → block
  *   revisions  stream number, revision of the first event → position of the block
- *   streams    stream name (UTF-8)                        → stream number, revision of the last event
+ *   streams    stream name (UTF-8)                        → stream number, revision of the last event, `$maxCount` if it has one
+ *   counters   "removed"                                  → events removed because newer ones superseded them
  */
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { NO_STREAM } from './decide-append.js';
 
 /** Address space, not disk: the file grows with its content. */
 const MAP_SIZE = 2 ** 40;
@@ -17,6 +19,7 @@ export interface EventTables {
   readonly events: Database<Buffer, Buffer>;
   readonly revisions: Database<Buffer, Buffer>;
   readonly streams: Database<Buffer, Buffer>;
+  readonly counters: Database<Buffer, Buffer>;
 }
 
 export function openTables(file: string): EventTables {
@@ -24,7 +27,13 @@ export function openTables(file: string): EventTables {
   // subscriber sees an event that a power cut could still take back.
   const root = open({ path: file, noSubdir: true, overlappingSync: false, mapSize: MAP_SIZE, maxDbs: 8 });
   const table = (name: string): Database<Buffer, Buffer> => root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
-  return { root, events: table('events'), revisions: table('revisions'), streams: table('streams') };
+  return {
+    root,
+    events: table('events'),
+    revisions: table('revisions'),
+    streams: table('streams'),
+    counters: table('counters'),
+  };
 }
 
 export function positionKey(position: number): Buffer {
@@ -41,17 +50,30 @@ export function revisionKey(streamNumber: number, revision: number): Buffer {
 }
 
 export interface StreamHead {
+  /** `NO_NUMBER` where the stream does not exist yet, but its metadata does. */
   readonly streamNumber: number;
   readonly revision: number;
+  /** Only the newest so many events are to be read. */
+  readonly maxCount?: number | undefined;
 }
 
-export function encodeHead({ streamNumber, revision }: StreamHead): Buffer {
-  return revisionKey(streamNumber, revision);
+/** Streams are numbered from 1. */
+export const NO_NUMBER = 0;
+const HEAD_BYTES = 12;
+
+export function encodeHead({ streamNumber, revision, maxCount }: StreamHead): Buffer {
+  const head = revisionKey(streamNumber, Math.max(0, revision));
+  return maxCount === undefined ? head : Buffer.concat([head, positionKey(maxCount)]);
 }
 
 export function decodeHead(head: Buffer): StreamHead {
-  return { streamNumber: head.readUIntBE(0, 6), revision: head.readUIntBE(6, 6) };
+  const streamNumber = head.readUIntBE(0, 6);
+  const revision = streamNumber === NO_NUMBER ? NO_STREAM : head.readUIntBE(6, 6);
+  return { streamNumber, revision, maxCount: head.length > HEAD_BYTES ? head.readUIntBE(HEAD_BYTES, 6) : undefined };
 }
+
+/** The oldest revision that a read shows. */
+export const firstRevision = ({ revision, maxCount = NUMBER_MAX }: StreamHead): number => Math.max(0, revision + 1 - maxCount);
 
 /** Positions and revisions fit in 48 bits; what a client sends beyond means "past the end". */
 export const NUMBER_MAX = 2 ** 48 - 1;
