@@ -16,6 +16,7 @@ import { CreditBalanceController } from './balances/credit-balance.controller.js
 import { GetCreditBalanceHandler } from './balances/credit-balance.query.js';
 import { DueLotsHandler } from './balances/due-lots.query.js';
 import { FreshBalances } from './balances/fresh-balances.js';
+import { OverdueReservationsHandler } from './balances/overdue-reservations.query.js';
 import { QuotaController } from './balances/quota.controller.js';
 import { GetQuotaHandler } from './balances/quota.query.js';
 import { openDatabase } from './runtime/database.js';
@@ -62,6 +63,7 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
         GetQuotaHandler,
         GetCreditBalanceHandler,
         DueLotsHandler,
+        OverdueReservationsHandler,
       ],
       exports: [Projections, Freshness],
     };

@@ -1,11 +1,12 @@
 import { type NanoCredits, nano, plus, ZERO } from '../../src/kernel/credits.js';
 import { type Instant, instantToText } from '../../src/kernel/time.js';
-import { type AccountBalance, type KeySpending, type LotBalance, spentInWindow } from './balances.projection.js';
+import type { AccountBalance, KeySpending, LotBalance } from './balance-tables.projection.js';
+import { spentInWindow } from './row-changes.projection.js';
 
 /** The arithmetic between the rows and an answer. Time is that of the question, so an expiry needs no event to count. */
 const EXPIRING_WITHIN_MS = 7 * 86_400_000;
 
-const freeOf = (lot: LotBalance): NanoCredits => nano(lot.remaining - lot.held);
+const freeOf = (lot: LotBalance): NanoCredits => nano(lot.remaining - lot.held - lot.frozen);
 const isExpired = (lot: LotBalance, at: Instant): boolean => lot.expiresAt !== null && lot.expiresAt <= at;
 const isEligible = (lot: LotBalance, at: Instant): boolean => lot.effectiveAt <= at && !isExpired(lot, at);
 const sumOfFree = (lots: readonly LotBalance[]): NanoCredits => lots.reduce((total, lot) => plus(total, freeOf(lot)), ZERO);
@@ -19,7 +20,7 @@ export const expiringCredits = (lots: readonly LotBalance[], at: Instant): NanoC
   sumOfFree(lots.filter((lot) => isEligible(lot, at) && lot.expiresAt !== null && lot.expiresAt <= at + EXPIRING_WITHIN_MS));
 
 /**
- * The soonest expiry ahead, however far, of a lot of which anything remains, held or not: UTC without zone suffix, cut to the
+ * The soonest expiry ahead, however far, of a lot of which anything remains, set aside or not: UTC without zone suffix, cut to the
  * second; empty where nothing expires.
  */
 export function nextExpiration(lots: readonly LotBalance[], at: Instant): string {

@@ -2,14 +2,8 @@ import { EntitySchema } from 'typeorm';
 import { amount, flag, instant, integer, json, position, text } from '../runtime/columns.js';
 import { SCHEMA, tableName } from '../runtime/schema.js';
 import type { ProjectionDefinition } from '../runtime/stored-projection.js';
-import {
-  type AccountBalance,
-  type BalanceTables,
-  balances,
-  type KeySpending,
-  type LotBalance,
-  type OpenReservation,
-} from './balances.projection.js';
+import type { AccountBalance, BalanceTables, KeySpending, LotBalance, OpenReservation } from './balance-tables.projection.js';
+import { balances } from './balances.projection.js';
 
 const table = (name: string) => ({ schema: SCHEMA, tableName: tableName(name, balances.version) });
 
@@ -21,8 +15,11 @@ export const accountBalanceEntity = new EntitySchema<AccountBalance>({
     username: text('username'),
     tier: text('tier'),
     totalEarned: amount('total_earned'),
+    totalAdjusted: amount('total_adjusted'),
     totalSpent: amount('total_spent'),
     totalExpired: amount('total_expired'),
+    totalClawedBack: amount('total_clawed_back'),
+    totalCashRefunded: amount('total_cash_refunded'),
     receivable: amount('receivable'),
     position: position('position'),
   },
@@ -38,11 +35,12 @@ export const lotBalanceEntity = new EntitySchema<LotBalance>({
     granted: amount('granted'),
     remaining: amount('remaining'),
     held: amount('held'),
+    frozen: amount('frozen'),
     priority: integer('priority'),
     effectiveAt: instant('effective_at'),
     expiresAt: instant('expires_at', { nullable: true }),
   },
-  indices: [{ name: `${tableName('lot', balances.version)}_due`, columns: ['expiresAt'], where: 'remaining > held' }],
+  indices: [{ name: `${tableName('lot', balances.version)}_due`, columns: ['expiresAt'], where: 'remaining > held + frozen' }],
 });
 
 export const keySpendingEntity = new EntitySchema<KeySpending>({
@@ -70,7 +68,9 @@ export const openReservationEntity = new EntitySchema<OpenReservation>({
     keyId: text('key_id'),
     amount: amount('amount'),
     holds: json('holds'),
+    settleBy: instant('settle_by'),
   },
+  indices: [{ name: `${tableName('reservation', balances.version)}_overdue`, columns: ['settleBy'] }],
 });
 
 export const balancesDefinition: ProjectionDefinition<BalanceTables> = {

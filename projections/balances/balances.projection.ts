@@ -1,78 +1,30 @@
-import type { AccountEvent, LotAmount, ReservationSettled } from '../../src/accounts/domain/accounts.events.js';
-import { minus, type NanoCredits, nano, nanoFromText, plus, ZERO } from '../../src/kernel/credits.js';
-import { type Instant, instantFromText, type LimitReset, windowStart } from '../../src/kernel/time.js';
-import type { Fact, Projection, RowsOf } from '../runtime/projection.js';
-
-/**
- * What has this account, and what may this key spend? For every account, to the nano-credit:
- * total_earned = Σ (remaining − held) + Σ held + total_spent + total_expired, over all of its lots.
- */
-export interface BalanceTables {
-  readonly accounts: AccountBalance;
-  readonly lots: LotBalance;
-  readonly keys: KeySpending;
-  readonly reservations: OpenReservation;
-}
-
-export interface AccountBalance {
-  readonly accountId: string;
-  readonly username: string;
-  readonly tier: string;
-  /** Everything ever granted: top-ups and grants. */
-  readonly totalEarned: NanoCredits;
-  /** Everything that lots have paid: debits, and shortfalls when they are repaid. */
-  readonly totalSpent: NanoCredits;
-  readonly totalExpired: NanoCredits;
-  /** Cost that no lot has paid yet. While it stands nothing is available. */
-  readonly receivable: NanoCredits;
-  /** Of the account's last event folded. */
-  readonly position: bigint;
-}
-
-export interface LotBalance {
-  readonly accountId: string;
-  readonly lotId: string;
-  readonly kind: string;
-  readonly granted: NanoCredits;
-  readonly remaining: NanoCredits;
-  /** The part of `remaining` that open reservations have set aside. */
-  readonly held: NanoCredits;
-  readonly priority: number;
-  readonly effectiveAt: Instant;
-  readonly expiresAt: Instant | null;
-}
-
-export interface KeySpending {
-  readonly accountId: string;
-  readonly keyId: string;
-  readonly limit: NanoCredits | null;
-  readonly limitReset: LimitReset | null;
-  /** Set aside by the key's open reservations. */
-  readonly held: NanoCredits;
-  /** Cost of what was settled since `windowStart`, whether or not credits covered it. */
-  readonly spentInWindow: NanoCredits;
-  /** Start of the limit's window of the last settlement; when the key was issued where the limit never resets. */
-  readonly windowStart: Instant;
-  readonly expiresAt: Instant | null;
-  readonly revoked: boolean;
-}
-
-/** Kept until the reservation ends, because its end says what was paid and not what was held. */
-export interface OpenReservation {
-  readonly accountId: string;
-  readonly reservationId: string;
-  readonly keyId: string;
-  readonly amount: NanoCredits;
-  readonly holds: readonly LotAmount[];
-}
-
-type BalanceRows = RowsOf<BalanceTables>;
+import type { AccountEvent, LotAmount } from '../../src/accounts/domain/accounts.events.js';
+import { minus, nano, nanoFromText, plus, ZERO } from '../../src/kernel/credits.js';
+import { type Instant, instantFromText } from '../../src/kernel/time.js';
+import type { Fact, Projection } from '../runtime/projection.js';
+import type { AccountBalance, BalanceRows, BalanceTables } from './balance-tables.projection.js';
+import {
+  changedKey,
+  changeLots,
+  closeReservation,
+  type DataOf,
+  extendReservation,
+  grantedLot,
+  issuedKey,
+  openReservation,
+  spend,
+} from './row-changes.projection.js';
 
 const STREAM_PREFIX = 'account-';
 
+/**
+ * What has this account, and what may this key spend? For every account, to the nano-credit, over all of its lots:
+ * total_earned = Σ remaining + total_spent + total_expired + total_clawed_back + total_cash_refunded,
+ * where Σ remaining = Σ (remaining − held − frozen) + Σ held + Σ frozen.
+ */
 export const balances: Projection<BalanceTables> = {
   name: 'balances',
-  version: 1,
+  version: 2,
   streamPrefixes: [STREAM_PREFIX],
   keys: {
     accounts: ['accountId'],
@@ -109,15 +61,19 @@ const NOTHING: Touched = { lots: [], keys: [], reservations: [] };
 function touchedBy(event: AccountEvent): Touched {
   switch (event.type) {
     case 'AccountOpened':
+    case 'TierChanged':
       return NOTHING;
     case 'ApiKeyIssued':
+    case 'ApiKeyChanged':
     case 'ApiKeyRevoked':
       return { ...NOTHING, keys: [event.data.keyId] };
     case 'CreditsGranted':
     case 'CreditsExpired':
     case 'ShortfallRepaid':
+    case 'TopUpRefunded':
       return { ...NOTHING, lots: [event.data.lotId] };
     case 'CreditsReserved':
+    case 'ReservationExtended':
       return { lots: event.data.holds.map(lotOf), keys: [event.data.keyId], reservations: [event.data.reservationId] };
     case 'ReservationSettled':
       return {
@@ -127,6 +83,16 @@ function touchedBy(event: AccountEvent): Touched {
       };
     case 'ReservationReleased':
       return { lots: event.data.releases.map(lotOf), keys: [event.data.keyId], reservations: [event.data.reservationId] };
+    case 'LateSettlementRecorded':
+      return { ...NOTHING, lots: event.data.debits.map(lotOf), keys: [event.data.keyId] };
+    case 'GenerationRefunded':
+      return { ...NOTHING, lots: event.data.credits.map(lotOf) };
+    case 'LotsFrozen':
+    case 'LotsUnfrozen':
+    case 'CreditsClawedBack':
+      return { ...NOTHING, lots: event.data.lots.map(lotOf) };
+    case 'CreditsAdjusted':
+      return { ...NOTHING, lots: event.data.lines.map(lotOf) };
   }
   return unknownEvent(event);
 }
@@ -134,11 +100,16 @@ function touchedBy(event: AccountEvent): Touched {
 /** Folds an event into the rows of its account. @returns the account's own row, not yet put */
 function evolve(rows: BalanceRows, event: Fact & AccountEvent, accountId: string): AccountBalance {
   const at = instantFromText(event.metadata.occurredAt);
-  if (event.type === 'AccountOpened') return openedAccount(rows, event, accountId);
+  if (event.type === 'AccountOpened') return openedAccount(rows, event.data, accountId, event.position);
   const account = rows.accounts.get({ accountId });
   switch (event.type) {
+    case 'TierChanged':
+      return { ...account, tier: event.data.to };
     case 'ApiKeyIssued':
       rows.keys.put(issuedKey(accountId, event.data, at));
+      return account;
+    case 'ApiKeyChanged':
+      rows.keys.put(changedKey(rows.keys.get({ accountId, keyId: event.data.keyId }), event.data, at));
       return account;
     case 'ApiKeyRevoked':
       rows.keys.put({ ...rows.keys.get({ accountId, keyId: event.data.keyId }), revoked: true });
@@ -147,118 +118,109 @@ function evolve(rows: BalanceRows, event: Fact & AccountEvent, accountId: string
       rows.lots.put(grantedLot(accountId, event.data));
       return { ...account, totalEarned: plus(account.totalEarned, nanoFromText(event.data.amount)) };
     case 'CreditsReserved':
-      reserved(rows, accountId, event.data);
+      openReservation(rows, accountId, event.data);
+      return account;
+    case 'ReservationExtended':
+      extendReservation(rows, accountId, event.data);
       return account;
     case 'ReservationSettled':
-      return settled(rows, account, event.data, at);
+      closeReservation(rows, accountId, event.data.reservationId);
+      return charged(rows, account, event.data, at);
     case 'ReservationReleased':
-      close(rows, accountId, event.data.reservationId);
+      closeReservation(rows, accountId, event.data.reservationId);
       return account;
-    case 'CreditsExpired':
-      takeFromLot(rows, accountId, event.data);
-      return { ...account, totalExpired: plus(account.totalExpired, nanoFromText(event.data.amount)) };
-    case 'ShortfallRepaid':
-      takeFromLot(rows, accountId, event.data);
+    case 'LateSettlementRecorded':
+      return charged(rows, account, event.data, at);
+    case 'CreditsExpired': {
+      const expired = takeFrom(rows, accountId, [event.data]);
+      return { ...account, totalExpired: nano(account.totalExpired + expired) };
+    }
+    case 'ShortfallRepaid': {
+      const repaid = nano(takeFrom(rows, accountId, [event.data]));
+      return { ...account, totalSpent: plus(account.totalSpent, repaid), receivable: minus(account.receivable, repaid) };
+    }
+    case 'GenerationRefunded':
+      return refunded(rows, account, event.data);
+    case 'TopUpRefunded': {
+      const removed = takeFrom(rows, accountId, [event.data]);
+      return { ...account, totalCashRefunded: nano(account.totalCashRefunded + removed) };
+    }
+    case 'LotsFrozen':
+      changeLots(rows, accountId, event.data.lots, (part) => ({ frozen: part }));
+      return account;
+    case 'LotsUnfrozen':
+      changeLots(rows, accountId, event.data.lots, (part) => ({ frozen: -part }));
+      return account;
+    case 'CreditsClawedBack': {
+      const removed = changeLots(rows, accountId, event.data.lots, (part) => ({ frozen: -part, remaining: -part }));
       return {
         ...account,
-        totalSpent: plus(account.totalSpent, nanoFromText(event.data.amount)),
-        receivable: minus(account.receivable, nanoFromText(event.data.amount)),
+        totalClawedBack: nano(account.totalClawedBack + removed),
+        receivable: plus(account.receivable, nanoFromText(event.data.receivable)),
       };
+    }
+    case 'CreditsAdjusted': {
+      const by = changeLots(rows, accountId, event.data.lines, (part) => ({ remaining: part }));
+      return { ...account, totalEarned: nano(account.totalEarned + by), totalAdjusted: account.totalAdjusted + by };
+    }
   }
   return unknownEvent(event);
 }
 
-function openedAccount(rows: BalanceRows, event: Fact & DataOf<'AccountOpened'>, accountId: string): AccountBalance {
+function openedAccount(
+  rows: BalanceRows,
+  { username, tier }: DataOf<'AccountOpened'>,
+  accountId: string,
+  position: bigint,
+): AccountBalance {
   if (rows.accounts.find({ accountId })) throw new Error(`account ${accountId} was opened before`);
-  const { username, tier } = event.data;
   return {
     accountId,
     username,
     tier,
     totalEarned: ZERO,
+    totalAdjusted: 0n,
     totalSpent: ZERO,
     totalExpired: ZERO,
+    totalClawedBack: ZERO,
+    totalCashRefunded: ZERO,
     receivable: ZERO,
-    position: event.position,
+    position,
   };
 }
 
-const issuedKey = (accountId: string, data: DataOf<'ApiKeyIssued'>['data'], at: Instant): KeySpending => ({
-  accountId,
-  keyId: data.keyId,
-  limit: data.limit === undefined ? null : nanoFromText(data.limit),
-  limitReset: data.limitReset ?? null,
-  held: ZERO,
-  spentInWindow: ZERO,
-  windowStart: data.limitReset === undefined ? at : windowStart(data.limitReset, at),
-  expiresAt: data.expiresAt === undefined ? null : instantFromText(data.expiresAt),
-  revoked: false,
-});
-
-const grantedLot = (accountId: string, data: DataOf<'CreditsGranted'>['data']): LotBalance => ({
-  accountId,
-  lotId: data.lotId,
-  kind: data.kind,
-  granted: nanoFromText(data.amount),
-  remaining: nanoFromText(data.amount),
-  held: ZERO,
-  priority: data.priority,
-  effectiveAt: instantFromText(data.effectiveAt),
-  expiresAt: data.expiresAt === undefined ? null : instantFromText(data.expiresAt),
-});
-
-function reserved(rows: BalanceRows, accountId: string, data: DataOf<'CreditsReserved'>['data']): void {
-  const { reservationId, keyId, holds } = data;
-  const amount = nanoFromText(data.amount);
-  for (const hold of holds) changeLot(rows, accountId, hold.lotId, { held: BigInt(hold.amount) });
-  const key = rows.keys.get({ accountId, keyId });
-  rows.keys.put({ ...key, held: plus(key.held, amount) });
-  rows.reservations.put({ accountId, reservationId, keyId, amount, holds });
-}
-
-function settled(rows: BalanceRows, account: AccountBalance, data: ReservationSettled['data'], at: Instant): AccountBalance {
+/** Lots pay a cost, what they do not is owed, and all of it counts against the key. */
+function charged(
+  rows: BalanceRows,
+  account: AccountBalance,
+  { keyId, cost, debits, shortfall }: DataOf<'LateSettlementRecorded'>,
+  at: Instant,
+): AccountBalance {
   const { accountId } = account;
-  const { keyId } = close(rows, accountId, data.reservationId);
-  for (const debit of data.debits) takeFromLot(rows, accountId, debit);
-  const key = rows.keys.get({ accountId, keyId });
-  rows.keys.put({
-    ...key,
-    spentInWindow: plus(spentInWindow(key, at), nanoFromText(data.cost.rounded)),
-    windowStart: key.limitReset === null ? key.windowStart : windowStart(key.limitReset, at),
-  });
+  const paid = takeFrom(rows, accountId, debits);
+  spend(rows, accountId, keyId, nanoFromText(cost.rounded), at);
   return {
     ...account,
-    totalSpent: data.debits.reduce((total, { amount }) => plus(total, nanoFromText(amount)), account.totalSpent),
-    receivable: plus(account.receivable, nanoFromText(data.shortfall)),
+    totalSpent: nano(account.totalSpent + paid),
+    receivable: plus(account.receivable, nanoFromText(shortfall)),
   };
 }
 
-/** Ends a reservation: what it held is held no longer, of the lots and of the key. */
-function close(rows: BalanceRows, accountId: string, reservationId: string): OpenReservation {
-  const reservation = rows.reservations.get({ accountId, reservationId });
-  for (const hold of reservation.holds) changeLot(rows, accountId, hold.lotId, { held: -BigInt(hold.amount) });
-  const key = rows.keys.get({ accountId, keyId: reservation.keyId });
-  rows.keys.put({ ...key, held: minus(key.held, reservation.amount) });
-  rows.reservations.delete({ accountId, reservationId });
-  return reservation;
+/**
+ * What goes back to lots was not spent after all, and what is waived is no longer owed. What is granted anew in place of expired
+ * lots stays spent there: the grant that follows counts it as earned.
+ */
+function refunded(rows: BalanceRows, account: AccountBalance, data: DataOf<'GenerationRefunded'>): AccountBalance {
+  const back = changeLots(rows, account.accountId, data.credits, (part) => ({ remaining: part }));
+  return {
+    ...account,
+    totalSpent: nano(account.totalSpent - back),
+    receivable: minus(account.receivable, nanoFromText(data.waived)),
+  };
 }
 
-/** What a key has spent in the limit window that holds `at`: an older window counts nothing. */
-export function spentInWindow(key: KeySpending, at: Instant): NanoCredits {
-  return key.limitReset !== null && windowStart(key.limitReset, at) > key.windowStart ? ZERO : key.spentInWindow;
-}
-
-const takeFromLot = (rows: BalanceRows, accountId: string, { lotId, amount }: LotAmount): void =>
-  changeLot(rows, accountId, lotId, { remaining: -BigInt(amount) });
-
-/** Changes a lot. Throws where more would be held than remains, or less than nothing. */
-function changeLot(rows: BalanceRows, accountId: string, lotId: string, change: { remaining?: bigint; held?: bigint }): void {
-  const lot = rows.lots.get({ accountId, lotId });
-  const remaining = nano(lot.remaining + (change.remaining ?? 0n));
-  const held = nano(lot.held + (change.held ?? 0n));
-  if (held > remaining) throw new Error(`lot ${lotId} of account ${accountId} would hold ${held} of ${remaining}`);
-  rows.lots.put({ ...lot, remaining, held });
-}
+const takeFrom = (rows: BalanceRows, accountId: string, parts: readonly LotAmount[]): bigint =>
+  changeLots(rows, accountId, parts, (part) => ({ remaining: -part }));
 
 function accountOf({ stream }: Fact): string {
   if (!stream.startsWith(STREAM_PREFIX)) throw new Error(`stream ${stream} is no account's`);
@@ -269,5 +231,4 @@ function unknownEvent(event: never): never {
   throw new Error(`unknown event of an account: ${(event as { type: string }).type}`);
 }
 
-const lotOf = ({ lotId }: LotAmount): string => lotId;
-type DataOf<Type extends AccountEvent['type']> = Extract<AccountEvent, { type: Type }>;
+const lotOf = ({ lotId }: { readonly lotId: string }): string => lotId;

@@ -24,7 +24,7 @@ export class DueLotsHandler implements IQueryHandler<DueLots> {
     const due: { accountId: string }[] = await this.dataSource
       .createQueryBuilder(lotBalanceEntity, 'lot')
       .select('lot.account_id', 'accountId')
-      .where('lot.expires_at <= :at AND lot.remaining > lot.held', { at: instantToText(at) })
+      .where('lot.expires_at <= :at AND lot.remaining > lot.held + lot.frozen', { at: instantToText(at) })
       .groupBy('lot.account_id')
       .orderBy('MIN(lot.expires_at)')
       .addOrderBy('lot.account_id')

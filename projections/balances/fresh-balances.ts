@@ -2,8 +2,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, MoreThan } from 'typeorm';
 import { ApiError } from '../../src/http/api-error.js';
 import { Freshness } from '../runtime/freshness.js';
+import type { AccountBalance, KeySpending, LotBalance } from './balance-tables.projection.js';
 import { accountBalanceEntity, keySpendingEntity, lotBalanceEntity } from './balances.entity.js';
-import { type AccountBalance, balances, type KeySpending, type LotBalance } from './balances.projection.js';
+import { balances } from './balances.projection.js';
 
 const FRESH_TIMEOUT_MS = 2_000;
 const RETRY_AFTER_SECONDS = 1;

@@ -2,9 +2,9 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { GatewayClock } from '../../src/http/clock.js';
 import { creditsAsNumber, least } from '../../src/kernel/credits.js';
 import { available, remainingOfKey } from './answers.js';
-import { spentInWindow } from './balances.projection.js';
 import { FreshBalances } from './fresh-balances.js';
 import type { Question } from './question.js';
+import { spentInWindow } from './row-changes.projection.js';
 import { ThinkingModels } from './thinking-models.js';
 
 /** The documented answer of GET /quota: credits as JSON numbers. */

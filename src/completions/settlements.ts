@@ -6,6 +6,7 @@ import type { Principal } from '../http/authentication.js';
 import { pico, ZERO } from '../kernel/credits.js';
 import { type Cost, costOf, costToJson, type Usage } from '../pricing/index.js';
 import { causeOf, type Generation } from './generation.js';
+import { LiveGenerations } from './live-generations.js';
 import { type PendingEnd, SettlementRetries } from './settlement-retries.js';
 
 /** How long an answer is held back for the ledger before its end goes to the retry queue. */
@@ -38,6 +39,7 @@ export class Settlements {
   constructor(
     private readonly accounts: AccountWriter,
     private readonly retries: SettlementRetries,
+    private readonly live: LiveGenerations,
   ) {}
 
   /** Charges what the generation used. Resolves when the charge is durable, or kept to be repeated. */
@@ -95,18 +97,21 @@ export class Settlements {
   }
 
   private async end(end: PendingEnd): Promise<void> {
-    const attempt = this.accounts.execute(end.accountId, end.command, end.cause).then(({ rejection }) => {
-      if (rejection)
-        this.logger.error({
-          msg: 'the end of a reservation was refused',
-          reason: rejection.reason,
-          generationId: end.command.reservationId,
-        });
-      return true;
-    });
-    if (await inTime(attempt)) return;
+    if (await inTime(this.stored(end))) return this.live.remove(end.command.reservationId);
     const keeping = this.track(this.keep(end));
     await Promise.race([keeping, delay(WAIT_MS, undefined, { ref: false })]);
+  }
+
+  /** @returns false where the account does not remember the reservation: what is charged for it is for the queue's job to find out */
+  private async stored({ accountId, command, cause }: PendingEnd): Promise<boolean> {
+    const { rejection } = await this.accounts.execute(accountId, command, cause);
+    if (!rejection) return true;
+    this.logger.error({
+      msg: 'the end of a reservation was refused',
+      reason: rejection.reason,
+      generationId: command.reservationId,
+    });
+    return command.type === 'ReleaseReservation';
   }
 
   private track(keeping: Promise<void>): Promise<void> {
@@ -120,6 +125,7 @@ export class Settlements {
     for (;;) {
       try {
         await this.retries.keep(end);
+        this.live.remove(end.command.reservationId);
         this.logger.warn({
           msg: 'the ledger did not take the end of a reservation; it is kept and repeated',
           generationId: end.command.reservationId,
@@ -132,8 +138,7 @@ export class Settlements {
           generationId: end.command.reservationId,
         });
       }
-      const attempt = this.accounts.execute(end.accountId, end.command, end.cause).then(() => true);
-      if (await inTime(attempt)) return;
+      if (await inTime(this.stored(end))) return this.live.remove(end.command.reservationId);
       await delay(KEEP_RETRY_MS);
     }
   }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { AccountWriter } from '../accounts/index.js';
 import { GatewayClock } from '../http/clock.js';
 import { DueAccounts } from './due-accounts.js';
+import { eachAccount } from './each-account.js';
 
 const ACCOUNTS_PER_RUN = 1_000;
 
@@ -11,6 +12,7 @@ const ACCOUNTS_PER_RUN = 1_000;
 export class ExpireCreditsJob {
   static readonly jobName = 'expire-credits';
   static readonly everyMs = 60_000;
+  private readonly logger = new Logger(ExpireCreditsJob.jobName);
 
   constructor(
     private readonly due: DueAccounts,
@@ -19,13 +21,14 @@ export class ExpireCreditsJob {
   ) {}
 
   async run(): Promise<void> {
-    for (const accountId of await this.due.list(this.clock.now(), ACCOUNTS_PER_RUN)) {
+    const expire = async (accountId: string) => {
       const correlationId = randomUUID();
       await this.accounts.execute(
         accountId,
         { type: 'ExpireCredits' },
         { commandId: `expire:${correlationId}`, correlationId, actor: { type: 'job', id: ExpireCreditsJob.jobName } },
       );
-    }
+    };
+    await eachAccount(await this.due.list(this.clock.now(), ACCOUNTS_PER_RUN), expire, this.logger);
   }
 }

@@ -1,2 +1,3 @@
 export { DueAccounts } from './due-accounts.js';
 export { JobsModule } from './jobs.module.js';
+export { OverdueReservations } from './overdue-reservations.js';

@@ -7,15 +7,26 @@ import {
   Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { Queue, Worker } from 'bullmq';
+import { AccountWriter } from '../accounts/index.js';
+import { SignCheckpointJob } from '../audit/index.js';
 import { type PendingEnd, SettlementRetries } from '../completions/index.js';
-import { EndReservationJob, QueuedSettlementRetries } from './end-reservation.job.js';
+import { EventStore } from '../event-store/event-store.js';
+import { GatewayClock } from '../http/clock.js';
+import { Metrics } from '../http/metrics.controller.js';
+import { EndReservationJob } from './end-reservation.job.js';
 import { ExpireCreditsJob } from './expire-credits.job.js';
 import { openQueue, openWorker, type QueueLocation } from './job-queue.js';
+import { KeptEnds } from './kept-ends.js';
+import { OverdueReservations } from './overdue-reservations.js';
+import { RecoverReservationsJob } from './recover-reservations.job.js';
 
 export interface JobsOptions extends QueueLocation {
   /** Whether this process works the queue off, or only adds to it. */
   readonly run: boolean;
+  /** How often overdue reservations are looked for; as often as live ones are extended. */
+  readonly recoverEveryMs: number;
 }
 
 const OPTIONS = Symbol('JobsOptions');
@@ -33,6 +44,8 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
     @Inject(QUEUE) private readonly queue: Queue,
     private readonly expireCredits: ExpireCreditsJob,
     private readonly endReservation: EndReservationJob,
+    private readonly recoverReservations: RecoverReservationsJob,
+    private readonly modules: ModuleRef,
   ) {
     queue.on('error', (error) => this.logger.error({ msg: 'the job queue is away', error: error.message }));
   }
@@ -43,9 +56,22 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
       providers: [
         { provide: OPTIONS, useValue: options },
         { provide: QUEUE, useFactory: () => openQueue(options) },
-        { provide: SettlementRetries, useFactory: (queue: Queue) => new QueuedSettlementRetries(queue), inject: [QUEUE] },
+        { provide: KeptEnds, useFactory: (queue: Queue) => new KeptEnds(queue), inject: [QUEUE] },
+        { provide: SettlementRetries, useExisting: KeptEnds },
         ExpireCreditsJob,
         EndReservationJob,
+        {
+          provide: RecoverReservationsJob,
+          useFactory: (
+            overdue: OverdueReservations,
+            kept: KeptEnds,
+            store: EventStore,
+            accounts: AccountWriter,
+            clock: GatewayClock,
+            metrics: Metrics,
+          ) => new RecoverReservationsJob(overdue, kept, store, accounts, clock, metrics, 1.5 * options.recoverEveryMs),
+          inject: [OverdueReservations, KeptEnds, EventStore, AccountWriter, GatewayClock, Metrics],
+        },
       ],
       exports: [SettlementRetries],
     };
@@ -53,17 +79,29 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
 
   async onApplicationBootstrap(): Promise<void> {
     if (!this.options.run) return;
-    this.worker = openWorker(this.options, {
+    // Made only where jobs run: elsewhere there is no key to sign with.
+    const signCheckpoint = this.modules.get(SignCheckpointJob, { strict: false });
+    const worker = openWorker(this.options, {
       [ExpireCreditsJob.jobName]: () => this.expireCredits.run(),
       [EndReservationJob.jobName]: (data) => this.endReservation.run(data as PendingEnd),
+      [RecoverReservationsJob.jobName]: () => this.recoverReservations.run(),
+      [SignCheckpointJob.jobName]: async () => void (await signCheckpoint.run()),
     });
-    this.worker.on('error', (error) => this.logger.error({ msg: 'the job queue is away', error: error.message }));
-    this.worker.on('failed', (job, error) => this.logger.error({ msg: 'a job failed', job: job?.name, error: error.message }));
-    await this.queue.upsertJobScheduler(
-      ExpireCreditsJob.jobName,
-      { every: ExpireCreditsJob.everyMs },
-      { name: ExpireCreditsJob.jobName },
-    );
+    this.worker = worker;
+    worker.on('error', (error) => this.logger.error({ msg: 'the job queue is away', error: error.message }));
+    worker.on('failed', (job, error) => this.logger.error({ msg: 'a job failed', job: job?.name, error: error.message }));
+    await this.repeat(ExpireCreditsJob.jobName, ExpireCreditsJob.everyMs);
+    await this.repeat(RecoverReservationsJob.jobName, this.options.recoverEveryMs);
+    await this.repeat(SignCheckpointJob.jobName, SignCheckpointJob.everyMs);
+    // One that cannot get ready never will: it would ask without a pause and let this process do nothing else.
+    await worker.waitUntilReady();
+    worker.run().catch((error) => worker.emit('error', error));
+  }
+
+  /** One schedule for all processes: a run is for whichever of them takes it. What has run leaves nothing behind. */
+  private async repeat(jobName: string, everyMs: number): Promise<void> {
+    const opts = { removeOnComplete: true, removeOnFail: true };
+    await this.queue.upsertJobScheduler(jobName, { every: everyMs }, { name: jobName, opts });
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -57,13 +57,13 @@ test('rebuilt from zero equals live, row by row, after interruptions and with ot
 
 /** All rows of all tables as PostgreSQL prints them, without the time of the last commit. */
 async function allRows(dataSource: DataSource): Promise<string[][]> {
-  const rowsOf = async (table: string): Promise<string[]> => {
+  const rowsOf = async (table: string | undefined): Promise<string[]> => {
     const rows: { row: string }[] = await dataSource.query(
       `SELECT (to_jsonb(t) - 'updated_at')::text AS row FROM projections.${table} AS t ORDER BY 1`,
     );
     return rows.map(({ row }) => row);
   };
-  const tables = ['account_balance_v1', 'lot_v1', 'key_spending_v1', 'reservation_v1', 'checkpoint'];
+  const tables = [...Object.values(balancesDefinition.entities).map(({ options }) => options.tableName), 'checkpoint'];
   return Promise.all(tables.map(rowsOf));
 }
 
@@ -88,7 +88,19 @@ function runnerOn(dataSource: DataSource, store: EventStore, batchMax: number) {
 const command = fc.record({
   account: fc.constantFrom(...ACCOUNTS),
   hours: fc.nat(3),
-  kind: fc.constantFrom('grant', 'reserve', 'reserve', 'reserve', 'settle', 'settle', 'release', 'expire'),
+  kind: fc.constantFrom(
+    'grant',
+    'reserve',
+    'reserve',
+    'reserve',
+    'settle',
+    'settle',
+    'release',
+    'expire',
+    'extend',
+    'dispute',
+    'adjust',
+  ),
   amount: fc.bigInt(1n, 400n),
   which: fc.nat(),
 });
@@ -129,6 +141,8 @@ class Book {
     this.now += hours * HOUR_MS;
     const open = [...(this.accounts.get(account)?.state.reservations.keys() ?? [])];
     const reservationId = open[which % Math.max(1, open.length)];
+    const lots = [...(this.accounts.get(account)?.state.lots.keys() ?? [])];
+    const lotId = lots[which % Math.max(1, lots.length)];
     switch (kind) {
       case 'grant':
         return this.decide(account, {
@@ -138,6 +152,7 @@ class Book {
           amount: nano(amount * 4n),
           priority: 10,
           expiresAt: this.now + (1 + (which % 48)) * HOUR_MS,
+          ...(which % 2 === 0 ? { paymentId: `p${this.decided}` } : {}),
         });
       case 'reserve':
         return this.decide(account, {
@@ -166,6 +181,25 @@ class Book {
         );
       case 'release':
         return this.end(account, reservationId && { type: 'ReleaseReservation', reservationId, reason: 'refused' });
+      case 'extend':
+        return this.end(
+          account,
+          reservationId && { type: 'ExtendReservation', reservationId, amount: nano(amount), settleWithinMs: 2 * HOUR_MS },
+        );
+      case 'dispute':
+        return this.dispute(account, which);
+      case 'adjust':
+        return this.end(
+          account,
+          lotId && {
+            type: 'AdjustCredits',
+            adjustmentId: `j${this.decided}`,
+            lines: [{ lotId, amount: which % 2 === 0 ? amount : -amount }],
+            requestedBy: 'person1',
+            approvedBy: 'person2',
+            reason: 'r',
+          },
+        );
       default:
         return this.decide(account, { type: 'ExpireCredits' });
     }
@@ -192,6 +226,16 @@ class Book {
       revision,
     });
     return position;
+  }
+
+  /** Begins, wins or loses a dispute. */
+  private dispute(accountId: string, which: number): Promise<bigint | undefined> {
+    const { grants, disputes } = this.accounts.get(accountId)?.state ?? initialAccount();
+    const open = [...disputes].find(([, { status }]) => status === 'open')?.[0];
+    if (open !== undefined)
+      return this.decide(accountId, { type: which % 2 === 0 ? 'UnfreezeLots' : 'ClawBackCredits', disputeId: open });
+    const paymentId = [...grants.values()].findLast((grant) => grant.paymentId !== undefined)?.paymentId;
+    return this.end(accountId, paymentId && { type: 'FreezeLots', disputeId: `d${this.decided}`, paymentId, amount: undefined });
   }
 
   private async end(accountId: string, ending: AccountCommand | '' | undefined): Promise<bigint | undefined> {

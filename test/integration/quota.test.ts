@@ -8,6 +8,7 @@ import { CqrsModule, QueryBus } from '@nestjs/cqrs';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { request } from 'undici';
 import { DueLots } from '../../projections/balances/due-lots.query.js';
+import { OverdueReservations } from '../../projections/balances/overdue-reservations.query.js';
 import { ThinkingModels } from '../../projections/balances/thinking-models.js';
 import { ProjectionsModule } from '../../projections/projections.module.js';
 import { Projections } from '../../projections/runtime/projections.js';
@@ -130,7 +131,7 @@ const granted = (lotId: string, amount: number, expiresAt?: string): AccountEven
     ...(expiresAt === undefined ? {} : { expiresAt }),
   },
 });
-const reserved = (reservationId: string, lotId: string, amount: number): AccountEvent => ({
+const reserved = (reservationId: string, lotId: string, amount: number, settleBy = '2026-03-02T00:00:00.000Z'): AccountEvent => ({
   type: 'CreditsReserved',
   data: {
     reservationId,
@@ -140,7 +141,7 @@ const reserved = (reservationId: string, lotId: string, amount: number): Account
     holds: [{ lotId, amount: credits(amount) }],
     burnDownOrder: 'mcphub@1',
     quote: { model: 'm', priceVersion: 'p', promptTokensMax: 1, completionTokensMax: 1 },
-    settleBy: '2026-03-02T00:00:00.000Z',
+    settleBy,
   },
 });
 /** Settles a reservation for less than it holds. */
@@ -230,11 +231,104 @@ describe('GET /quota and GET /api/v3/auth/credit-balance', () => {
     expect(await quota()).toBe(`{"username":"ada","balance":87.5,"remaining_quota":5.5,"used_quota":1.5,${THINKING}}`);
   });
 
+  test('leave out what a dispute has frozen, and all of it while the account owes', async () => {
+    const lots = [{ lotId: 'A', amount: credits(6) }];
+    const frozen = { disputeId: 'd1', paymentId: 'p1', claimed: credits(10), lots };
+    await happened(
+      'disputed',
+      opened('disputed'),
+      issued(),
+      granted('A', 10, '2026-03-05T00:00:00.000Z'),
+      granted('B', 3),
+      reserved('r1', 'A', 4),
+      { type: 'LotsFrozen', data: frozen },
+    );
+    const balance = async () => (await get('/api/v3/auth/credit-balance', 'disputed/k1')).text;
+    expect(await balance()).toBe(
+      '{"user_id":"disputed","current_balance":3,"total_earned":13,"total_spent":0,"tier":"premium",' +
+        '"expiring_credits":0,"next_expiration":"2026-03-05T00:00:00"}',
+    );
+    await happened(
+      'disputed',
+      { type: 'TierChanged', data: { from: 'premium', to: 'internal' } },
+      settled('r1', 'A', 3, 4),
+      { type: 'LotsFrozen', data: { ...frozen, lots: [{ lotId: 'A', amount: credits(1) }] } },
+      {
+        type: 'CreditsClawedBack',
+        data: { disputeId: 'd1', lots: [{ lotId: 'A', amount: credits(7) }], receivable: credits(3) },
+      },
+    );
+    expect(await balance()).toBe(
+      '{"user_id":"disputed","current_balance":0,"total_earned":13,"total_spent":3,"tier":"internal",' +
+        '"expiring_credits":0,"next_expiration":""}',
+    );
+    expect((await get('/quota', 'disputed/k1')).text).toBe(
+      `{"username":"ada","balance":0,"remaining_quota":0,"used_quota":3,${THINKING}}`,
+    );
+  });
+
+  test('give a refund back, though the key has spent what it has spent', async () => {
+    await happened('refunded', opened('refunded'), issued({ limit: credits(20) }), granted('A', 10), reserved('r1', 'A', 10));
+    await happened('refunded', settled('r1', 'A', 9, 10), {
+      type: 'GenerationRefunded',
+      data: {
+        refundId: 'f1',
+        generationId: 'r1',
+        amount: credits(2.5),
+        credits: [{ lotId: 'A', amount: credits(2.5) }],
+        waived: '0',
+        regranted: '0',
+        reason: 'asked for',
+        intoExpired: 'expire',
+      },
+    });
+    expect((await get('/api/v3/auth/credit-balance', 'refunded/k1')).text).toContain(
+      '"current_balance":3.5,"total_earned":10,"total_spent":6.5,',
+    );
+    expect((await get('/quota', 'refunded/k1')).text).toContain('"balance":3.5,"remaining_quota":3.5,"used_quota":9,');
+  });
+
   test('a balance below a nano-credit of change stays exact until the very end', async () => {
     const tiny = granted('A', 1);
     await happened('exact', opened('exact'), issued(), { ...tiny, data: { ...tiny.data, amount: '300000001' } } as AccountEvent);
     expect((await get('/quota', 'exact/k1')).text).toContain('"balance":0.300000001,');
   });
+});
+
+test('open reservations are overdue from their settleBy on, longest overdue first', async () => {
+  const [before, first, second] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.001Z', '2026-01-01T00:00:00.002Z'] as const;
+  await happened(
+    'overdue',
+    opened('overdue'),
+    issued(),
+    granted('A', 100),
+    reserved('later', 'A', 1, second),
+    reserved('sooner', 'A', 1, first),
+    reserved('ended', 'A', 1, before),
+    settled('ended', 'A', 0.5, 1),
+    reserved('extended', 'A', 1, before),
+    {
+      type: 'ReservationExtended',
+      data: {
+        reservationId: 'extended',
+        generationId: 'extended',
+        keyId: 'k1',
+        amount: '0',
+        holds: [],
+        settleBy: '2026-01-01T00:00:00.003Z',
+      },
+    },
+  );
+  await get('/quota', 'overdue/k1');
+  const overdue = async (at: string, limit = 10) =>
+    (await app.get(QueryBus).execute(new OverdueReservations(Date.parse(at), limit))).map(({ reservationId }) => reservationId);
+  expect(await overdue(before)).toEqual([]);
+  expect(await overdue(first)).toEqual(['sooner']);
+  expect(await overdue(second)).toEqual(['sooner', 'later']);
+  expect(await overdue(second, 1)).toEqual(['sooner']);
+  expect(await app.get(QueryBus).execute(new OverdueReservations(Date.parse(first), 1))).toEqual([
+    { accountId: 'overdue', reservationId: 'sooner' },
+  ]);
 });
 
 describe('when the answer is not there', () => {
@@ -263,7 +357,7 @@ describe('when the answer is not there', () => {
     const [status] = app.get(Projections, { strict: false }).statuses();
     expect(status).toEqual({
       name: 'balances',
-      version: 1,
+      version: 2,
       position: expect.any(BigInt),
       state: expect.stringMatching(/^live$|^catching_up$/),
     });

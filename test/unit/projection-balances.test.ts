@@ -1,18 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
-import { type BalanceTables, balances } from '../../projections/balances/balances.projection.js';
+import type { BalanceTables } from '../../projections/balances/balance-tables.projection.js';
+import { balances } from '../../projections/balances/balances.projection.js';
 import type { Fact } from '../../projections/runtime/projection.js';
 import { RowSet } from '../../projections/runtime/row-set.js';
 import type { AccountEvent, LotAmount } from '../../src/accounts/domain/accounts.events.js';
 
+type KeyTerms = { limit?: string; limitReset?: 'daily' | 'monthly'; expiresAt?: string };
+
 const DAY_1 = '2026-03-01T10:00:00.000Z';
 const DAY_2 = '2026-03-02T00:00:00.000Z';
+const DAY_3 = '2026-03-03T00:00:00.000Z';
 const at = (text: string): number => Date.parse(text);
 
 const opened: AccountEvent = {
   type: 'AccountOpened',
   data: { accountId: 'a1', username: 'ada', tier: 'premium', burnDownOrder: 'mcphub@1', overdraftPolicy: 'none' },
 };
-const issued = (limits: { limit?: string; limitReset?: 'daily' } = {}): AccountEvent => ({
+const issued = (limits: KeyTerms = {}): AccountEvent => ({
   type: 'ApiKeyIssued',
   data: { keyId: 'k1', secretHash: 'h', name: 'first', ...limits },
 });
@@ -40,7 +44,7 @@ const reserved = (reservationId: string, holds: readonly LotAmount[]): AccountEv
     holds,
     burnDownOrder: 'mcphub@1',
     quote: { model: 'm', priceVersion: 'p', promptTokensMax: 1, completionTokensMax: 1 },
-    settleBy: '2026-03-03T00:00:00.000Z',
+    settleBy: DAY_3,
   },
 });
 const settled = (
@@ -75,6 +79,20 @@ const released = (reservationId: string, releases: readonly LotAmount[]): Accoun
   data: { reservationId, generationId: `gen-${reservationId}`, keyId: 'k1', releases, reason: 'provider_error' },
 });
 
+const extension = (reservationId: string, holds: readonly LotAmount[], settleBy: string): AccountEvent => ({
+  type: 'ReservationExtended',
+  data: {
+    reservationId,
+    generationId: `gen-${reservationId}`,
+    keyId: 'k1',
+    amount: holds.reduce((sum, { amount }) => sum + BigInt(amount), 0n).toString(),
+    holds,
+    settleBy,
+  },
+});
+const parts = (amounts: Record<string, number>): LotAmount[] =>
+  Object.entries(amounts).map(([lotId, amount]) => ({ lotId, amount: `${amount}` }));
+
 /** The rows after the events of account a1, each with its time; an event without one happens on the first day. */
 function rowsAfter(...events: readonly (AccountEvent | [string, AccountEvent])[]) {
   const tables = {
@@ -106,8 +124,11 @@ const ACCOUNT = {
   username: 'ada',
   tier: 'premium',
   totalEarned: 0n,
+  totalAdjusted: 0n,
   totalSpent: 0n,
   totalExpired: 0n,
+  totalClawedBack: 0n,
+  totalCashRefunded: 0n,
   receivable: 0n,
 };
 const lot = (lotId: string, granted: bigint, remaining: bigint, held = 0n, expiresAt: string | null = null) => ({
@@ -117,6 +138,7 @@ const lot = (lotId: string, granted: bigint, remaining: bigint, held = 0n, expir
   granted,
   remaining,
   held,
+  frozen: 0n,
   priority: 10,
   effectiveAt: at(DAY_1),
   expiresAt: expiresAt === null ? null : at(expiresAt),
@@ -152,7 +174,7 @@ describe('balances', () => {
       accounts: [{ ...ACCOUNT, totalEarned: 300n, position: 4n }],
       lots: [lot('A', 100n, 100n, 100n), lot('B', 200n, 200n, 50n)],
       keys: [{ ...KEY, held: 150n }],
-      reservations: [{ accountId: 'a1', reservationId: 'r1', keyId: 'k1', amount: 150n, holds }],
+      reservations: [{ accountId: 'a1', reservationId: 'r1', keyId: 'k1', amount: 150n, holds, settleBy: at(DAY_3) }],
     });
   });
 
@@ -251,6 +273,164 @@ describe('balances', () => {
     ]);
   });
 
+  test('a changed tier is the tier', () => {
+    expect(rowsAfter(opened, { type: 'TierChanged', data: { from: 'premium', to: 'internal' } }).accounts).toEqual([
+      { ...ACCOUNT, tier: 'internal', position: 1n },
+    ]);
+  });
+
+  test('an extension holds more, and moves the time by which the reservation is to end', () => {
+    const extended = extension('r1', [{ lotId: 'B', amount: '20' }], DAY_3);
+    const history = [opened, issued(), granted('A', '100'), granted('B', '50'), reserved('r1', parts({ A: 100 })), extended];
+    expect(rowsAfter(...history)).toEqual({
+      accounts: [{ ...ACCOUNT, totalEarned: 150n, position: 5n }],
+      lots: [lot('A', 100n, 100n, 100n), lot('B', 50n, 50n, 20n)],
+      keys: [{ ...KEY, held: 120n }],
+      reservations: [
+        {
+          accountId: 'a1',
+          reservationId: 'r1',
+          keyId: 'k1',
+          amount: 120n,
+          holds: parts({ A: 100, B: 20 }),
+          settleBy: at(DAY_3),
+        },
+      ],
+    });
+    const [onlyLonger] = rowsAfter(...history, extension('r1', [], '2026-03-04T00:00:00.000Z')).reservations;
+    expect([onlyLonger?.amount, onlyLonger?.settleBy]).toEqual([120n, at('2026-03-04T00:00:00.000Z')]);
+    expect(rowsAfter(...history, released('r1', parts({ A: 100, B: 20 })))).toMatchObject({
+      lots: [lot('A', 100n, 100n), lot('B', 50n, 50n)],
+      keys: [KEY],
+      reservations: [],
+    });
+  });
+
+  test('a late settlement charges what is free, though nothing was held for it any more', () => {
+    const late: AccountEvent = {
+      type: 'LateSettlementRecorded',
+      data: (settled('r1', parts({ A: 70, B: 10 }), [], '5') as Extract<AccountEvent, { type: 'ReservationSettled' }>).data,
+    };
+    const held = parts({ A: 80 });
+    expect(
+      rowsAfter(opened, issued(), granted('A', '100'), granted('B', '10'), reserved('r1', held), released('r1', held), late),
+    ).toEqual({
+      accounts: [{ ...ACCOUNT, totalEarned: 110n, totalSpent: 80n, receivable: 5n, position: 6n }],
+      lots: [lot('A', 100n, 30n), lot('B', 10n, 0n)],
+      keys: [{ ...KEY, spentInWindow: 85n }],
+      reservations: [],
+    });
+  });
+
+  describe('a changed key', () => {
+    const spent = [reserved('r1', parts({ A: 10 })), settled('r1', parts({ A: 10 }), [])];
+    const before = [opened, issued({ limit: '25', limitReset: 'daily' }), granted('A', '100'), ...spent];
+    const changed = (terms: KeyTerms): AccountEvent => ({ type: 'ApiKeyChanged', data: { keyId: 'k1', name: 'n', ...terms } });
+    test.each<[string, KeyTerms, object]>([
+      [
+        'keeps its count under another limit',
+        { limit: '5', limitReset: 'daily', expiresAt: DAY_3 },
+        { limit: 5n, limitReset: 'daily', expiresAt: at(DAY_3), spentInWindow: 10n, windowStart: at('2026-03-01T00:00:00Z') },
+      ],
+      [
+        'begins to count anew where it resets otherwise',
+        { limit: '5', limitReset: 'monthly' },
+        { limit: 5n, limitReset: 'monthly', spentInWindow: 0n, windowStart: at('2026-03-01T00:00:00Z') },
+      ],
+      ['begins to count at its change where it no longer resets', { limit: '5' }, { limit: 5n, windowStart: at(DAY_2) }],
+    ])('%s', (_rule, terms, expected) => {
+      expect(rowsAfter(...before, [DAY_2, changed(terms)]).keys).toEqual([{ ...KEY, ...expected }]);
+    });
+  });
+
+  test('a refund goes back to the lots that paid, also to one that was used up, and is not spending of the key', () => {
+    const history = rowsAfter(
+      opened,
+      issued(),
+      granted('A', '100'),
+      reserved('r1', parts({ A: 100 })),
+      settled('r1', parts({ A: 100 }), [], '30'),
+      {
+        type: 'GenerationRefunded',
+        data: {
+          refundId: 'f1',
+          generationId: 'gen-r1',
+          amount: '75',
+          credits: parts({ A: 40 }),
+          waived: '30',
+          regranted: '5',
+          reason: 'asked for',
+          intoExpired: 'goodwill',
+        },
+      },
+      granted('B', '5'),
+    );
+    expect(history).toEqual({
+      accounts: [{ ...ACCOUNT, totalEarned: 105n, totalSpent: 60n, position: 6n }],
+      lots: [lot('A', 100n, 40n), lot('B', 5n, 5n)],
+      keys: [{ ...KEY, spentInWindow: 130n }],
+      reservations: [],
+    });
+  });
+
+  describe('G6: 1000 paid, 400 used, 100 refunded in cash, 500 disputed', () => {
+    const cash: AccountEvent = {
+      type: 'TopUpRefunded',
+      data: { refundId: 'f1', paymentId: 'p1', lotId: 'A', amount: '100', cash: '100', currency: 'USD' },
+    };
+    const frozen = (amount: number): AccountEvent => ({
+      type: 'LotsFrozen',
+      data: { disputeId: 'd1', paymentId: 'p1', claimed: '900', lots: parts({ A: amount }) },
+    });
+    const used = [opened, issued(), granted('A', '1000'), reserved('r1', parts({ A: 600 })), cash, frozen(300)];
+    const disputed = [...used, settled('r1', parts({ A: 400 }), parts({ A: 200 })), frozen(200)];
+    const account = { ...ACCOUNT, totalEarned: 1000n, totalSpent: 400n, totalCashRefunded: 100n };
+
+    test('open: what is free is frozen, and what comes back too', () => {
+      expect(rowsAfter(...used).lots).toEqual([{ ...lot('A', 1000n, 900n, 600n), frozen: 300n }]);
+      const { accounts, lots } = rowsAfter(...disputed);
+      expect([accounts, lots]).toEqual([[{ ...account, position: 7n }], [{ ...lot('A', 1000n, 500n), frozen: 500n }]]);
+    });
+
+    test('lost: what was frozen is gone, what was used is owed', () => {
+      const lost: AccountEvent = {
+        type: 'CreditsClawedBack',
+        data: { disputeId: 'd1', lots: parts({ A: 500 }), receivable: '400' },
+      };
+      const { accounts, lots } = rowsAfter(...disputed, lost);
+      expect(accounts).toEqual([{ ...account, totalClawedBack: 500n, receivable: 400n, position: 8n }]);
+      expect(lots).toEqual([lot('A', 1000n, 0n)]);
+    });
+
+    test('won: it can be spent again', () => {
+      const { accounts, lots } = rowsAfter(...disputed, {
+        type: 'LotsUnfrozen',
+        data: { disputeId: 'd1', lots: parts({ A: 500 }) },
+      });
+      expect([accounts, lots]).toEqual([[{ ...account, position: 8n }], [lot('A', 1000n, 500n)]]);
+    });
+  });
+
+  test('an adjustment gives and takes, and is part of what was earned', () => {
+    const adjusted: AccountEvent = {
+      type: 'CreditsAdjusted',
+      data: {
+        adjustmentId: 'j1',
+        lines: [
+          { lotId: 'A', amount: '-70' },
+          { lotId: 'B', amount: '20' },
+        ],
+        requestedBy: 'p1',
+        approvedBy: 'p2',
+        reason: 'r',
+      },
+    };
+    expect(rowsAfter(opened, granted('A', '100'), granted('B', '10'), adjusted)).toMatchObject({
+      accounts: [{ ...ACCOUNT, totalEarned: 60n, totalAdjusted: -50n, position: 3n }],
+      lots: [lot('A', 100n, 30n), lot('B', 10n, 30n)],
+    });
+  });
+
   describe('refuses what cannot be', () => {
     test.each<[string, AccountEvent[], RegExp]>([
       [
@@ -268,7 +448,7 @@ describe('balances', () => {
       [
         'a hold of more than remains',
         [opened, issued(), granted('A', '1'), reserved('r1', [{ lotId: 'A', amount: '2' }])],
-        /would hold 2 of 1/,
+        /would hold 2 and freeze 0 of 1/,
       ],
       [
         'the expiry of what is held',
@@ -279,7 +459,18 @@ describe('balances', () => {
           reserved('r1', [{ lotId: 'A', amount: '1' }]),
           { type: 'CreditsExpired', data: { lotId: 'A', amount: '2' } },
         ],
-        /would hold 1 of 0/,
+        /would hold 1 and freeze 0 of 0/,
+      ],
+      [
+        'to freeze what is held',
+        [
+          opened,
+          issued(),
+          granted('A', '2'),
+          reserved('r1', parts({ A: 1 })),
+          { type: 'LotsFrozen', data: { disputeId: 'd1', paymentId: 'p1', claimed: '2', lots: parts({ A: 2 }) } },
+        ],
+        /would hold 1 and freeze 2 of 2/,
       ],
       [
         'the end of a reservation that is not open',
