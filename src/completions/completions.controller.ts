@@ -4,10 +4,10 @@ import { authenticateRequest } from '../http/authentication.guard.js';
 import { Authenticator } from '../http/authentication.js';
 import { RateLimits } from '../http/rate-limit.js';
 import { parse } from '../http/validation.js';
+import { idempotencyKeyOf } from '../idempotency/index.js';
 import { chatRequest } from './chat-request.js';
-import { ChatCompletion } from './complete-chat.js';
-import { GenerationStart } from './start-generation.js';
-import { ChatStreaming } from './stream-chat.js';
+import { NamedChat } from './named-chat.js';
+import { UnnamedChat } from './unnamed-chat.js';
 
 /** `POST /v1/chat/completions`, also as OpenRouter's `/api/v1`. */
 @Controller()
@@ -15,9 +15,8 @@ export class CompletionsController {
   constructor(
     private readonly authenticator: Authenticator,
     private readonly rateLimits: RateLimits,
-    private readonly generations: GenerationStart,
-    private readonly completion: ChatCompletion,
-    private readonly streaming: ChatStreaming,
+    private readonly named: NamedChat,
+    private readonly unnamed: UnnamedChat,
   ) {}
 
   @Post(['v1/chat/completions', 'api/v1/chat/completions'])
@@ -25,13 +24,10 @@ export class CompletionsController {
   async complete(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Body() body: unknown): Promise<void> {
     const principal = await authenticateRequest(this.authenticator, request);
     await this.rateLimits.consume(principal);
+    const key = idempotencyKeyOf(request);
     const chat = parse(chatRequest, body);
-    const generation = await this.generations.start(chat, principal);
-    if (chat.stream === true) {
-      await this.streaming.run(generation, reply);
-    } else {
-      const answer = await this.completion.run(generation);
-      void reply.header('x-generation-id', generation.id).send(answer);
-    }
+    const asked = { chat, principal, request, reply };
+    if (key === undefined) await this.unnamed.run(asked);
+    else await this.named.run(asked, key);
   }
 }

@@ -1,14 +1,30 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
+import { AttemptEnds } from './attempt-ends.js';
 import { ChatCompletion } from './complete-chat.js';
 import { CompletionsController } from './completions.controller.js';
+import { LiveGenerations } from './live-generations.js';
+import { NamedChat } from './named-chat.js';
+import { OrphanedAnswers } from './orphaned-answers.js';
 import { Settlements } from './settlements.js';
 import { GenerationStart } from './start-generation.js';
 import { ChatStreaming } from './stream-chat.js';
+import { UnnamedChat } from './unnamed-chat.js';
 import { UsageEstimate } from './usage-estimate.js';
 
 @Module({
   controllers: [CompletionsController],
-  providers: [GenerationStart, ChatCompletion, ChatStreaming, Settlements, UsageEstimate],
+  providers: [
+    GenerationStart,
+    ChatCompletion,
+    ChatStreaming,
+    Settlements,
+    LiveGenerations,
+    UsageEstimate,
+    NamedChat,
+    UnnamedChat,
+    AttemptEnds,
+    OrphanedAnswers,
+  ],
 })
 export class CompletionsModule implements OnApplicationShutdown {
   constructor(private readonly settlements: Settlements) {}

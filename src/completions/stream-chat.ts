@@ -6,6 +6,7 @@ import { isServed } from './answer.js';
 import { ChunkFrames } from './chunk-frames.js';
 import { asProblem, logFailure, problemOfProvider, releaseReason } from './completions.problems.js';
 import type { Generation } from './generation.js';
+import type { StreamKeeping } from './recording.js';
 import { NOTHING, type Outcome, Settlements } from './settlements.js';
 import { type StreamEnd, StreamRelay } from './stream-relay.js';
 import { usageBlock } from './usage-block.js';
@@ -22,12 +23,13 @@ export class ChatStreaming {
   ) {}
 
   /** Answers with the stream. Throws ApiError only while nothing was sent; everything has ended when this resolves. */
-  async run(generation: Generation, reply: FastifyReply): Promise<void> {
+  async run(generation: Generation, reply: FastifyReply, keeping: StreamKeeping): Promise<void> {
     const { provider, call, id } = generation;
     const frames = new ChunkFrames(generation);
     const cancel = new AbortController();
     const headers = { 'x-generation-id': id, 'x-request-id': reply.request.id };
-    const relay = new StreamRelay(reply, frames, headers, provider.stopsBillingOnAbort ? () => cancel.abort() : undefined);
+    const abort = provider.stopsBillingOnAbort ? () => cancel.abort() : undefined;
+    const relay = new StreamRelay(reply, frames, headers, abort, keeping);
     let upstream: ChatStream;
     try {
       upstream = await provider.stream({ ...call, signal: cancel.signal }, relay);
@@ -38,9 +40,12 @@ export class ChatStreaming {
     const end = await relay.ended;
     if (end.as === 'failed') logFailure(id, end.error);
     const problem = problemOf(end, generation);
-    const cost = await this.endReservation(generation, relay, end);
-    if (problem) relay.close(errorFrame(frames, problem));
-    else relay.close(frames.usage(cost, generation.request.stream_options?.include_usage === true), ChunkFrames.done);
+    const { usage, charged } = await this.endReservation(generation, relay, end);
+    const told = frames.usage(usage, generation.request.stream_options?.include_usage === true);
+    const last = problem ? [errorFrame(frames, problem)] : [told, ChunkFrames.done];
+    // Who gets the stream again must see that it is not whole, though nobody was there when it ended.
+    await relay.recording?.end(charged, ...(end.as === 'client_gone' ? [told, frames.error(...CLIENT_LEFT)] : last));
+    relay.close(...last);
   }
 
   private async failedBeforeStart(
@@ -52,19 +57,20 @@ export class ChatStreaming {
     logFailure(generation.id, error);
     await this.settlements.release(generation, relay.isConnected ? releaseReason(error) : 'client_gone');
     const problem = asProblem(error);
+    await relay.recording?.end(false);
     if (relay.isOpen) return relay.close(errorFrame(frames, problem));
     relay.abandon();
     throw problem;
   }
 
-  /** @returns the usage that the client is told */
-  private async endReservation(generation: Generation, relay: StreamRelay, end: StreamEnd): Promise<object> {
+  /** @returns the usage that the client is told, and whether anything was served */
+  private async endReservation(generation: Generation, relay: StreamRelay, end: StreamEnd): Promise<Ending> {
     if (isServed(relay.generated, end.as === 'completed' ? relay.finishReason : undefined, relay.reported)) {
       const outcome = await this.outcome(generation, relay, end);
-      return usageBlock(outcome.usage, await this.settlements.settle(generation, outcome));
+      return { usage: usageBlock(outcome.usage, await this.settlements.settle(generation, outcome)), charged: true };
     }
     await this.settlements.release(generation, RELEASE_REASON[end.as]);
-    return usageBlock(relay.reported?.usage ?? {}, NOTHING);
+    return { usage: usageBlock(relay.reported?.usage ?? {}, NOTHING), charged: false };
   }
 
   private async outcome(generation: Generation, relay: StreamRelay, end: StreamEnd): Promise<Outcome> {
@@ -77,6 +83,18 @@ export class ChatStreaming {
     return { usage: counted.usage, source, anomalies, outcome, upstreamId: relay.upstreamId, status: OK };
   }
 }
+
+interface Ending {
+  readonly usage: object;
+  readonly charged: boolean;
+}
+
+/** The last frame of a stream that is given again and had been left before its end: nginx's status for that. */
+const CLIENT_LEFT = [
+  499,
+  'The client left before the end of this answer: this is all that was generated and charged',
+  { error_type: 'unmapped', reason: 'client_gone' },
+] as const;
 
 const RELEASE_REASON = {
   completed: 'nothing_served',

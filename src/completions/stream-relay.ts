@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { ChatObject, ChatSink, ChatStream, ProviderError, ReportedUsage } from '../providers/index.js';
 import { asChoices, generatedText, hasContent } from './answer.js';
 import { ChunkFrames } from './chunk-frames.js';
+import type { Recording, StreamKeeping } from './recording.js';
 
 /** How a stream ended. */
 export type StreamEnd =
@@ -48,6 +49,10 @@ export class StreamRelay implements ChatSink {
   private parsedText = '';
   private literals = '';
   textCut = false;
+  /** Takes the frames, also those that nobody is there to get. */
+  recording: Recording | undefined;
+  /** Whether a frame was sent to the client. */
+  private served = false;
   private end_: (end: StreamEnd) => void = () => undefined;
   private over = false;
   private clientGone = false;
@@ -65,10 +70,12 @@ export class StreamRelay implements ChatSink {
     private readonly headers: Readonly<Record<string, string>>,
     /** Ends the provider's call when the client leaves; undefined where the call is read to its end instead. */
     private readonly abort: (() => void) | undefined,
+    private readonly keeping: StreamKeeping = {},
     private readonly times: RelayTimes = RELAY_TIMES,
   ) {
     const raw = reply.raw;
     this.raw = raw;
+    this.recording = keeping.recording;
     this.inChunks = reply.request.raw.httpVersion !== '1.0';
     this.ended = new Promise((resolve) => {
       this.end_ = resolve;
@@ -100,7 +107,7 @@ export class StreamRelay implements ChatSink {
     if (this.over) return;
     this.upstreamId ??= typeof chunk['id'] === 'string' ? chunk['id'] : undefined;
     for (const choice of asChoices(chunk['choices'])) this.observe(choice);
-    if (!this.clientGone) this.write(this.frames.chunk(chunk));
+    if (!this.clientGone || this.recording) this.pass(this.frames.chunk(chunk));
   }
 
   text(index: number, content: string): void {
@@ -110,7 +117,7 @@ export class StreamRelay implements ChatSink {
       if (this.literals.length < TEXT_KEPT_MAX) this.literals += content.slice(1, -1);
       else this.textCut = true;
     }
-    if (!this.clientGone) this.write(this.frames.text(index, content));
+    if (!this.clientGone || this.recording) this.pass(this.frames.text(index, content));
   }
 
   /** What has been generated, for a tokenizer to count. */
@@ -165,6 +172,13 @@ export class StreamRelay implements ChatSink {
     this.raw.flushHeaders();
   }
 
+  private pass(frame: string): void {
+    this.recording?.add(frame);
+    if (this.clientGone) return;
+    this.served = true;
+    this.write(frame);
+  }
+
   private write(frame: string): void {
     this.open();
     this.keepAlive.refresh();
@@ -197,6 +211,7 @@ export class StreamRelay implements ChatSink {
       this.abort();
       this.finish({ as: 'client_gone' });
     } else {
+      if (!this.served) this.recording ??= this.keeping.onUnserved?.();
       this.blocked = false;
       this.upstream?.resume();
     }

@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppendOutcomeUnknown, EventStoreUnavailable, WriteQueueFull } from '../event-store/errors.js';
+import { AccountUnreadable, AppendOutcomeUnknown, EventStoreUnavailable, WriteQueueFull } from '../event-store/errors.js';
 import { ApiError } from './api-error.js';
 import { errorBody } from './error-body.js';
 
@@ -45,6 +45,15 @@ export class ApiErrorFilter implements ExceptionFilter {
         },
       );
     }
+    if (exception instanceof AccountUnreadable) {
+      this.logger.error({ msg: exception.message, requestId: request.id });
+      return new ApiError(
+        500,
+        'account_unreadable',
+        'This account is stopped for inspection: its ledger holds an entry that cannot be read. Nothing was written.',
+        { metadata: { error_type: 'server' } },
+      );
+    }
     if (exception instanceof HttpException)
       return fromStatus(exception.getStatus(), request, (exception.cause as { code?: string } | undefined)?.code);
     const { statusCode, code } = exception as { statusCode?: number; code?: string };
@@ -76,7 +85,7 @@ async function dropBody(raw: FastifyRequest['raw']): Promise<void> {
   });
 }
 
-/** Errors of the framework itself: a route that is not there, a body that cannot be read. */
+/** Errors of the framework itself: a route that is not there, a body or a path that cannot be read. */
 export function fromStatus(status: number, request: FastifyRequest, code?: string): ApiError {
   switch (status) {
     case 404:
@@ -90,13 +99,14 @@ export function fromStatus(status: number, request: FastifyRequest, code?: strin
     case 415:
       return new ApiError(415, 'unsupported_media_type', 'Send the body as "Content-Type: application/json"');
     case 400:
-      return new ApiError(400, 'invalid_request', bodyProblem(code), { metadata: { error_type: 'invalid_request' } });
+      return new ApiError(400, 'invalid_request', requestProblem(code), { metadata: { error_type: 'invalid_request' } });
     default:
       return new ApiError(status, 'invalid_request', `The request cannot be served (${status})`);
   }
 }
 
-function bodyProblem(code: string | undefined): string {
+function requestProblem(code: string | undefined): string {
+  if (code === 'FST_ERR_BAD_URL') return 'The path is not encoded as a path can be';
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return 'The body is empty; send a JSON object';
   return 'The body is not valid JSON';
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Body, Controller, Param, Put, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Param, Put, Req, UseGuards, UseInterceptors } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { AdministrationGuard } from '../http/administration.guard.js';
+import { IdempotentWrites } from '../idempotency/index.js';
 import { type ModelObject, modelObject } from './model-object.js';
 import { problemOf } from './pricing.problems.js';
 import { parsePublishModel, pricesFieldOf } from './publish-model.body.js';
@@ -11,6 +12,7 @@ import { PublishModelCommand } from './publish-model.handler.js';
 /** Publishes a model with its prices and routes. The whole of it: what the body leaves out takes its default. */
 @Controller('api/v3/admin/models')
 @UseGuards(AdministrationGuard)
+@UseInterceptors(IdempotentWrites)
 export class PublishModelController {
   constructor(private readonly commands: CommandBus) {}
 
