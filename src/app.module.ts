@@ -3,11 +3,14 @@ import { CqrsModule, QueryBus } from '@nestjs/cqrs';
 import { Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
 import { DueLots } from '../projections/balances/due-lots.query.js';
+import { OverdueReservations as OverdueInReadModel } from '../projections/balances/overdue-reservations.query.js';
 import { ThinkingModels } from '../projections/balances/thinking-models.js';
 import { ProjectionsModule } from '../projections/projections.module.js';
 import { Projections } from '../projections/runtime/projections.js';
-import { AccountsModule } from './accounts/index.js';
+import { AccountsModule, WelcomeCredits } from './accounts/index.js';
+import { AuditModule } from './audit/index.js';
 import { CompletionsModule } from './completions/index.js';
+import { ReservationTimes } from './completions/live-generations.js';
 import type { Configuration } from './configuration.js';
 import { EventStore } from './event-store/event-store.js';
 import { EventStoreModule } from './event-store/event-store.module.js';
@@ -16,7 +19,8 @@ import { GatewayClock, SystemClock } from './http/clock.js';
 import { HealthController, Readiness } from './http/health.controller.js';
 import { Metrics, MetricsController } from './http/metrics.controller.js';
 import { RateLimits } from './http/rate-limit.js';
-import { DueAccounts, JobsModule } from './jobs/index.js';
+import { IdempotencyModule } from './idempotency/index.js';
+import { DueAccounts, JobsModule, OverdueReservations } from './jobs/index.js';
 import { ModelsModule } from './models/index.js';
 import { PriceBook, PricingModule } from './pricing/index.js';
 import { Routing } from './providers/index.js';
@@ -38,15 +42,23 @@ const THINKING_BUDGET = 16_000;
 export class AppModule {
   static forRoot(configuration: Configuration, connections: Connections): DynamicModule {
     const { ROLES: roles } = configuration;
+    const reservationTimes = new ReservationTimes(configuration.RESERVATION_TTL_MS);
     return {
       module: AppModule,
       imports: [
         CqrsModule.forRoot(),
         EventStoreModule.forRoot(connections.eventStoreUrl),
+        IdempotencyModule.forRoot(connections.databaseUrl),
         AccountsModule,
         PricingModule,
         ...(roles.has('api') ? [CompletionsModule, ModelsModule] : []),
-        JobsModule.forRoot({ redisUrl: configuration.REDIS_URL, databaseUrl: connections.databaseUrl, run: roles.has('jobs') }),
+        ...(roles.has('jobs') ? [AuditModule.forRoot(auditOf(configuration))] : []),
+        JobsModule.forRoot({
+          redisUrl: configuration.REDIS_URL,
+          databaseUrl: connections.databaseUrl,
+          run: roles.has('jobs'),
+          recoverEveryMs: reservationTimes.lookEveryMs,
+        }),
         ProjectionsModule.forRoot({ databaseUrl: connections.databaseUrl, run: roles.has('projections') }),
       ],
       controllers: [HealthController, MetricsController],
@@ -56,18 +68,39 @@ export class AppModule {
         { provide: Metrics, useFactory: (store: EventStore) => new Metrics(store), inject: [EventStore] },
         { provide: Routing, useFactory: () => routingOf(configuration) },
         { provide: RateLimits, useFactory: () => rateLimitsOf(configuration) },
+        { provide: WelcomeCredits, useValue: new WelcomeCredits(configuration.WELCOME_CREDITS) },
         { provide: ThinkingModels, useFactory: thinkingModels, inject: [PriceBook] },
         { provide: DueAccounts, useFactory: dueAccounts, inject: [QueryBus] },
+        { provide: OverdueReservations, useFactory: overdueReservations, inject: [QueryBus] },
+        { provide: ReservationTimes, useValue: reservationTimes },
         {
           provide: Readiness,
           useFactory: (store: EventStore, projections: Projections) => readiness(store, projections, roles.has('api')),
           inject: [EventStore, Projections],
         },
       ],
-      exports: [GatewayClock, AdministrationToken, Metrics, Routing, RateLimits, ThinkingModels, DueAccounts],
+      exports: [
+        GatewayClock,
+        AdministrationToken,
+        Metrics,
+        Routing,
+        RateLimits,
+        WelcomeCredits,
+        ThinkingModels,
+        DueAccounts,
+        OverdueReservations,
+        ReservationTimes,
+      ],
     };
   }
 }
+
+const auditOf = ({ DATA_DIR, CHECKPOINT_KEY, CHECKPOINT_FILE, CHECKPOINT_WEBHOOK_URL }: Configuration) => ({
+  dataDir: DATA_DIR,
+  key: CHECKPOINT_KEY,
+  file: CHECKPOINT_FILE,
+  webhookUrl: CHECKPOINT_WEBHOOK_URL,
+});
 
 function routingOf(configuration: Configuration): Routing {
   const { OPENAI_API_KEY, OPENAI_BASE_URL, DEEPSEEK_API_KEY, DEEPSEEK_BASE_URL } = configuration;
@@ -106,6 +139,10 @@ const thinkingModels = (prices: PriceBook): ThinkingModels => ({
 });
 
 const dueAccounts = (queries: QueryBus): DueAccounts => ({ list: (at, limit) => queries.execute(new DueLots(at, limit)) });
+
+const overdueReservations = (queries: QueryBus): OverdueReservations => ({
+  list: (at, limit) => queries.execute(new OverdueInReadModel(at, limit)),
+});
 
 /** A process that serves calls needs the ledger alone; one that only folds events needs the database as well. */
 const readiness = (store: EventStore, projections: Projections, servesCalls: boolean): Readiness => ({

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { TIERS, type Tier } from './accounts/domain/accounts.events.js';
+import { TIER_POLICIES } from './accounts/domain/tiers.js';
+import { type NanoCredits, parseCredits } from './kernel/credits.js';
 
 export const ROLES = ['api', 'projections', 'jobs'] as const;
 export type Role = (typeof ROLES)[number];
-
-const TIERS = ['free', 'premium', 'enterprise', 'internal'] as const;
-const DEFAULT_RATE_LIMITS = { free: 60, premium: 600, enterprise: 0, internal: 0 };
 
 const emptyIsUnset = <T extends z.ZodType>(schema: T) => z.preprocess((value) => (value === '' ? undefined : value), schema);
 const milliseconds = (byDefault: number) => emptyIsUnset(z.coerce.number().int().positive().max(86_400_000).default(byDefault));
@@ -40,8 +40,14 @@ const environment = z.object({
   ANTHROPIC_API_KEY: optionalText,
   GEMINI_API_KEY: optionalText,
   RATE_LIMITS: emptyIsUnset(z.string().default('')).transform(parseRateLimits),
+  WELCOME_CREDITS: emptyIsUnset(z.string().default('')).transform(parseWelcomeCredits),
+  /** A process that does not end or extend a reservation for this long is taken for dead. The same in all processes. */
+  RESERVATION_TTL_MS: emptyIsUnset(z.coerce.number().int().min(3_000).max(86_400_000).default(900_000)),
   PROVIDER_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   PROVIDER_IDLE_TIMEOUT_MS: milliseconds(120_000),
+  CHECKPOINT_KEY: optionalText,
+  CHECKPOINT_FILE: optionalText,
+  CHECKPOINT_WEBHOOK_URL: urlOf('http', 'https'),
   LOG_LEVEL: emptyIsUnset(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info')),
 });
 
@@ -78,13 +84,25 @@ function parseRoles(text: string, context: z.RefinementCtx): ReadonlySet<Role> {
 
 /** `free=60,premium=600` to requests per minute by tier; 0 is no limit, an unnamed tier keeps its default. */
 function parseRateLimits(text: string, context: z.RefinementCtx): Readonly<Record<string, number>> {
-  const limits: Record<string, number> = { ...DEFAULT_RATE_LIMITS };
+  const byDefault = TIERS.map((tier) => [tier, TIER_POLICIES[tier].requestsPerMinute]);
+  const limitOf = (limit: string) => (/^\d{1,9}$/.test(limit) ? Number(limit) : undefined);
+  return { ...Object.fromEntries(byDefault), ...parseByTier(text, context, 'requests per minute', limitOf) };
+}
+
+/** `free=1,premium=0` to the credits of a new account by tier; an unnamed tier keeps its own. */
+function parseWelcomeCredits(text: string, context: z.RefinementCtx): Readonly<Partial<Record<Tier, NanoCredits>>> {
+  return parseByTier(text, context, 'credits', parseCredits);
+}
+
+function parseByTier<T>(text: string, context: z.RefinementCtx, what: string, read: (value: string) => T | undefined) {
+  const byTier: Partial<Record<Tier, T>> = {};
   for (const pair of text.split(',').filter((part) => part.trim() !== '')) {
-    const [tier = '', limit = ''] = pair.split('=').map((part) => part.trim());
-    if (!(TIERS as readonly string[]).includes(tier) || !/^\d{1,9}$/.test(limit)) {
-      context.addIssue(`"${pair}" is not <tier>=<requests per minute>; tiers are ${TIERS.join(', ')}`);
-    }
-    limits[tier] = Number(limit);
+    const [name = '', value = ''] = pair.split('=').map((part) => part.trim());
+    const tier = TIERS.find((each) => each === name);
+    const amount = read(value);
+    if (tier === undefined || amount === undefined)
+      context.addIssue(`"${pair}" is not <tier>=<${what}>; tiers are ${TIERS.join(', ')}`);
+    else byTier[tier] = amount;
   }
-  return limits;
+  return byTier;
 }

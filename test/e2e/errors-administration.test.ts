@@ -13,7 +13,7 @@ let customer: Customer;
 const questions = new Questions();
 
 beforeAll(async () => {
-  gateway = await startGateway({ env: { LOG_LEVEL: 'trace' } });
+  gateway = await startGateway({ env: { LOG_LEVEL: 'trace', ROLES: 'api,projections' } });
   customer = await gateway.admin.openCustomer();
 });
 
@@ -63,6 +63,14 @@ describe('who may use it', () => {
     ['POST', `${ACCOUNTS}/${customer.userId}/grants`],
     ['POST', `${ACCOUNTS}/${customer.userId}/keys`],
     ['DELETE', `${ACCOUNTS}/${customer.userId}/keys/${customer.hash}`],
+    ['PATCH', `${ACCOUNTS}/${customer.userId}/keys/${customer.hash}`],
+    ['GET', `${ACCOUNTS}/${customer.userId}`],
+    ['PATCH', `${ACCOUNTS}/${customer.userId}`],
+    ['POST', `${ACCOUNTS}/${customer.userId}/refunds`],
+    ['POST', `${ACCOUNTS}/${customer.userId}/payments/pay/refunds`],
+    ['POST', `${ACCOUNTS}/${customer.userId}/disputes`],
+    ['POST', `${ACCOUNTS}/${customer.userId}/disputes/d/close`],
+    ['POST', `${ACCOUNTS}/${customer.userId}/adjustments`],
     ['PUT', '/api/v3/admin/models/openai/gpt-4o-mini'],
   ];
 
@@ -73,7 +81,7 @@ describe('who may use it', () => {
     ['no customer', () => customer.key],
   ])('%s', async (_, key) => {
     for (const [method, path] of paths()) {
-      await refuses(path, { method, key: key(), ...(method !== 'DELETE' && { body: GRANT }) }, unauthorized);
+      await refuses(path, { method, key: key(), ...(!['DELETE', 'GET'].includes(method) && { body: GRANT }) }, unauthorized);
     }
     expect((await ask(gateway, '/quota', { key: customer.key })).status).toBe(200);
   });

@@ -62,6 +62,8 @@ describe('the commands', () => {
       expect({ command, given: asShown(given, answer) }).toEqual({ command, given: answer });
       const { user_id: userId } = given as { user_id?: string };
       if (userId && command.includes('/admin/accounts ')) filledIn['USER_ID'] = userId;
+      const { key } = given as { key?: string };
+      if (key && command.includes('/keys ')) filledIn['GENERATION_ID'] = await generationOf(key);
     }
   });
 
@@ -173,6 +175,13 @@ async function sh(block: string): Promise<unknown> {
   const env = { ...environment(), TOKEN: readFileSync(join(folder, 'data/admin-token'), 'utf8').trim(), ...filledIn };
   const { stdout } = await promisify(execFile)('bash', ['-euc', command], { cwd: folder, env });
   return JSON.parse(stdout);
+}
+
+/** The reader's own call with a key of the account, the one that the README begins with. */
+async function generationOf(key: string): Promise<string> {
+  const call = dialogue.find(({ command }) => command.includes('/v1/chat/completions'))?.command ?? '';
+  const { id } = (await sh(call.replace('$KEY', key))) as { id: string };
+  return id;
 }
 
 async function balance(): Promise<number> {

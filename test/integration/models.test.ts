@@ -14,6 +14,7 @@ import { EventStore } from '../../src/event-store/event-store.js';
 import { AdministrationToken } from '../../src/http/administration.guard.js';
 import { ApiErrorFilter } from '../../src/http/api-error.filter.js';
 import { GatewayClock, SystemClock } from '../../src/http/clock.js';
+import { IdempotentRequests, openIdempotentRequests } from '../../src/idempotency/index.js';
 import { ModelsModule } from '../../src/models/index.js';
 import { PricingModule } from '../../src/pricing/index.js';
 import { SEED_CATALOGUE } from '../../src/pricing/seed.js';
@@ -32,6 +33,8 @@ beforeAll(async () => {
     { provide: EventStore, useValue: store },
     { provide: GatewayClock, useClass: SystemClock },
     { provide: AdministrationToken, useValue: new AdministrationToken('admin-secret') },
+    // Never asked: no request here carries an Idempotency-Key.
+    { provide: IdempotentRequests, useFactory: () => openIdempotentRequests('postgres://127.0.0.1:1/none') },
   ];
   @Global()
   @Module({ providers: shared, exports: shared.map((each) => each.provide) })
