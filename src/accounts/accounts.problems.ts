@@ -50,6 +50,8 @@ export function problemOf(rejection: AccountRejection): ApiError {
       return new ApiError(409, 'dispute_ended', `The dispute was ${rejection.as} before`);
     case 'adjustment_conflict':
       return conflict('adjustment_conflict', 'adjustment_id', `Another adjustment was made as "${rejection.adjustmentId}"`);
+    case 'amount_invalid':
+      return invalid(rejection.field, 'must not be zero, and name each lot once');
     case 'approver_is_requester':
       return invalid('approved_by', 'must be somebody else than requested_by');
     case 'lot_not_found':

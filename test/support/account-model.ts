@@ -35,6 +35,7 @@ interface ModelReservation {
   readonly id: string;
   readonly generation: string;
   readonly keyId: string;
+  readonly asked: number;
   readonly holds: Part[];
   settleBy: number;
   end: 'open' | 'settled' | 'released';
@@ -69,7 +70,7 @@ interface ModelDispute {
 }
 
 export class ModelAccount {
-  private opened: { username: string; tier: string } | undefined;
+  private opened: { username: string; as: string; tier: string } | undefined;
   private readonly lots: ModelLot[] = [];
   private readonly reservations: ModelReservation[] = [];
   private readonly keys: ModelKey[] = [];
@@ -137,16 +138,16 @@ export class ModelAccount {
   }
 
   private open({ accountId, username, tier, welcomeCredits }: Of<'OpenAccount'>, at: number): Verdict {
-    const same = this.opened?.username === username && this.opened.tier === tier;
+    const same = this.opened?.username === username && this.opened.as === tier;
     if (this.opened) return same ? 'nothing' : { reason: 'account_exists', accountId };
-    this.opened = { username, tier };
+    this.opened = { username, tier, as: tier };
     if (welcomeCredits) this.give('welcome', 'promo', Number(welcomeCredits), at);
     return 'done';
   }
 
   private changeTier({ tier }: Of<'ChangeTier'>): Verdict {
     if (this.opened?.tier === tier) return 'nothing';
-    this.opened = { username: this.opened?.username as string, tier };
+    if (this.opened) this.opened = { ...this.opened, tier };
     return 'done';
   }
 
@@ -216,18 +217,18 @@ export class ModelAccount {
 
   private reserve(command: Of<'ReserveCredits'>, at: number): Verdict {
     const { reservationId: id, generationId: generation, keyId } = command;
-    const key = this.keys.find((one) => one.id === keyId);
-    if (!key || key.revoked || at >= key.until) return { reason: 'key_not_usable' };
+    const asked = Number(command.amount);
     const earlier = this.reservations.find((one) => one.id === id);
     if (earlier) {
-      // "The same" compares with what is held in all: an extension counts.
-      const same = earlier.generation === generation && earlier.keyId === keyId && heldBy(earlier) === Number(command.amount);
+      const same = earlier.generation === generation && earlier.keyId === keyId && earlier.asked === asked;
       return earlier.end === 'open' && same ? 'nothing' : { reason: 'reservation_conflict', reservationId: id };
     }
+    const key = this.keys.find((one) => one.id === keyId);
+    if (!key || key.revoked || at >= key.until) return { reason: 'key_not_usable' };
     const refusal = this.refusal(key, Number(command.amount), at);
     if (refusal) return refusal;
     const holds = this.burnDown(Number(command.amount), at);
-    this.reservations.push({ id, generation, keyId, holds, settleBy: at + command.settleWithinMs, end: 'open' });
+    this.reservations.push({ id, generation, keyId, asked, holds, settleBy: at + command.settleWithinMs, end: 'open' });
     return 'done';
   }
 
@@ -370,7 +371,7 @@ export class ModelAccount {
     const { frozen } = dispute;
     Object.assign(dispute, { end, frozen: 0 });
     if (end === 'won') {
-      this.expire([dispute.lot], at);
+      this.comesBack([{ lot: dispute.lot, amount: frozen }], at);
     } else {
       dispute.lot.postings.push(-frozen);
       this.debts.push(dispute.claimed - frozen);

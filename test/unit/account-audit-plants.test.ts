@@ -212,6 +212,23 @@ const pinned = () => opened().granted('A', 100, soon).reserved('r', { A: 80 });
 const expiredAfterUse = () => pinned().settled('r', { A: 80 }).add('CreditsExpired', { lotId: 'A', amount: '20' }, 'x', 9);
 const extension = (holds: Parts) => ({ ...call('r'), amount: '0', holds: parts(holds), settleBy: iso(START + 90 * HOUR) });
 
+/** More calls than the first reading remembers: what is said about the oldest needs the second. */
+const longAgo = () => {
+  const claim = opened().granted('A', 1_000_000).reserved('r', { A: 80 }).settled('r', { A: 80 });
+  claim.reserved('q', { A: 80 }).released('q', { A: 80 });
+  for (let index = 0; index < 600; index++) claim.reserved(`n${index}`, { A: 2 }).settled(`n${index}`, { A: 2 });
+  return claim;
+};
+sound.push(
+  ['a refund of a call long ago', () => longAgo().refunded('r', { A: 80 })],
+  ['a late settlement of one released long ago', () => longAgo().settled('q', { A: 5 }, {}, {}, 'LateSettlementRecorded')],
+);
+planted.push(
+  ['3', 'a call long ago settled again', () => longAgo().settled('r', { A: 5 })],
+  ['3', 'a reservation long ago made again', () => longAgo().reserved('r', { A: 5 })],
+  ['R', 'a refund of more than a call long ago', () => longAgo().refunded('r', { A: 81 })],
+);
+
 describe('nothing is found in', () => {
   test.each(sound)('%s', async (_name, claim) => {
     expect(await rulesBroken(claim())).toEqual([]);

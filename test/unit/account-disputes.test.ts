@@ -181,6 +181,16 @@ describe('two disputes about one payment', () => {
     expect(story.asked(dispute('f', 'p', 41n)).rejection).toEqual({ reason: 'dispute_exceeds_payment', disputable: 40n });
   });
 
+  test('what one of them gives up when it is won, the other one freezes as far as it claims it', () => {
+    const story = paid()
+      .reserved('r', 50n)
+      .settled('r', 50n)
+      .done(dispute('d', 'p', 50n))
+      .done(dispute('e', 'p', 40n));
+    expect(story.done(won('d')).last).toEqual([unfrozen('d', 50n), frozen('e', 40n, 40n)]);
+    expect(story.available()).toBe(10n);
+  });
+
   test('share what comes back, the older one first', () => {
     const story = paid()
       .reserved('r', 70n)

@@ -47,6 +47,12 @@ describe('an extension', () => {
     expect(story.available()).toBe(10n);
   });
 
+  test('leaves the reservation the one that was asked for, also after its key was revoked', () => {
+    const story = given().granted('g', 90n).reserved('r', 60n).done(extend('r', 80n)).done({ type: 'RevokeApiKey', keyId: KEY });
+    expect(story.done(reserve('r', 60n)).last).toEqual([]);
+    expect(story.asked(reserve('r', 80n)).rejection?.reason).toBe('reservation_conflict');
+  });
+
   test('never shortens the time, and appends nothing where it would change nothing', () => {
     const story = given()
       .granted('g', 50n)

@@ -28,6 +28,7 @@ test('the members of an account are those of this version', () => {
       'keys',
       'lastEventAt',
       'lots',
+      'openedTier',
       'receivable',
       'refunds',
       'reservations',
@@ -58,6 +59,7 @@ test('lots, reservations and keys have the members of this version', () => {
     reservations: {
       map: {
         amount: 'bigint',
+        asked: 'bigint',
         generationId: 'string',
         holds: [{ amount: 'string', lotId: 'string' }],
         keyId: 'string',

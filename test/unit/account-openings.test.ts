@@ -70,6 +70,11 @@ describe('a change of tier', () => {
     expect(story.settled('r', 4n).available()).toBe(6n);
   });
 
+  test('leaves its opening what it was: asked again, that appends nothing', () => {
+    const story = given().done({ type: 'ChangeTier', tier: 'premium' });
+    expect(story.done({ type: 'OpenAccount', accountId: 'a', username: 'u', tier: 'free' }).last).toEqual([]);
+  });
+
   test('to the tier that it has appends nothing', () => {
     expect(given().done({ type: 'ChangeTier', tier: 'free' }).last).toEqual([]);
   });

@@ -17,6 +17,8 @@ export interface Account {
   readonly accountId: AccountId;
   readonly username: string;
   readonly tier: Tier;
+  /** The tier that it was opened in, so that opening it again is known for the same. */
+  readonly openedTier: Tier;
   readonly burnDownOrder: BurnDownOrder;
   /** Open lots in burn-down order; a lot leaves when nothing remains of it. */
   readonly lots: Lots;
@@ -39,6 +41,9 @@ export interface Account {
 export interface Reservation {
   readonly generationId: string;
   readonly keyId: KeyId;
+  /** What was asked for at first. */
+  readonly asked: NanoCredits;
+  /** What is held in all. */
   readonly amount: NanoCredits;
   readonly holds: readonly LotAmount[];
   readonly settleBy: Instant;
@@ -82,6 +87,7 @@ export const initialAccount = (): Account => ({
   accountId: '',
   username: '',
   tier: 'free',
+  openedTier: 'free',
   burnDownOrder: 'mcphub@1',
   lots: new Map(),
   grants: new Map(),

@@ -20,6 +20,7 @@ export interface AdjustCredits {
 export type AdjustCreditsRejection =
   | { readonly reason: 'adjustment_conflict'; readonly adjustmentId: string }
   | { readonly reason: 'approver_is_requester' }
+  | { readonly reason: 'amount_invalid'; readonly field: 'lines' }
   | { readonly reason: 'lot_not_found'; readonly lotId: LotId }
   | { readonly reason: 'lot_expired'; readonly lotId: LotId }
   | { readonly reason: 'adjustment_exceeds_free'; readonly lotId: LotId; readonly free: NanoCredits };
@@ -37,6 +38,9 @@ export function adjustCredits(
     return same ? accept() : reject({ reason: 'adjustment_conflict', adjustmentId });
   }
   if (requestedBy === approvedBy) return reject({ reason: 'approver_is_requester' });
+  const lots = new Set(asked.map(({ lotId }) => lotId));
+  if (lots.size < asked.length || lots.size === 0 || asked.some(({ amount }) => amount === 0n))
+    return reject({ reason: 'amount_invalid', field: 'lines' });
   for (const { lotId, amount } of asked) {
     if (!grantOfLot(account, lotId)) return reject({ reason: 'lot_not_found', lotId });
     if (hasExpired(account, lotId, at)) return reject({ reason: 'lot_expired', lotId });

@@ -5,6 +5,7 @@ import { type Account, type Dispute, grantOfPayment, takenBack } from './account
 import type { CreditsClawedBack, CreditsExpired, LotAmount, LotsFrozen, LotsUnfrozen } from './accounts.events.js';
 import { freeOf, isExpired } from './burn-down.js';
 import type { PaymentNotFound } from './refund-top-up.js';
+import { consequencesOfReturns } from './returned-credits.js';
 
 /** A payment is disputed. */
 export interface FreezeLots {
@@ -60,21 +61,20 @@ export function freezeLots(
   return accept({ type: 'LotsFrozen', data: { disputeId, paymentId, claimed: nanoToText(claimed), lots } });
 }
 
-/** Ends a won dispute: what was frozen can be spent again, unless it has expired meanwhile. */
+/** Ends a won dispute: what was frozen can be spent again, unless it has expired meanwhile or another dispute claims it. */
 export function unfreezeLots(
   { disputeId }: UnfreezeLots,
   account: Account,
   at: Instant,
-): Decision<LotsUnfrozen | CreditsExpired, EndDisputeRejection> {
+): Decision<LotsUnfrozen | CreditsExpired | LotsFrozen, EndDisputeRejection> {
   const dispute = account.disputes.get(disputeId);
   if (!dispute) return reject({ reason: 'dispute_not_found', disputeId });
   if (dispute.status === 'lost') return reject({ reason: 'dispute_ended', disputeId, as: 'lost' });
   if (dispute.status === 'won') return accept();
-  const lot = account.lots.get(dispute.lotId);
-  const expired = lot && isExpired(lot, at) ? freeOf(lot) + dispute.frozen : 0n;
-  return accept<LotsUnfrozen | CreditsExpired>(
-    { type: 'LotsUnfrozen', data: { disputeId, lots: frozenParts(dispute) } },
-    ...(expired === 0n ? [] : [{ type: 'CreditsExpired', data: { lotId: dispute.lotId, amount: expired.toString() } } as const]),
+  const lots = frozenParts(dispute);
+  return accept<LotsUnfrozen | CreditsExpired | LotsFrozen>(
+    { type: 'LotsUnfrozen', data: { disputeId, lots } },
+    ...consequencesOfReturns(account, lots, at, disputeId),
   );
 }
 

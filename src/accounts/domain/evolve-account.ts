@@ -42,6 +42,7 @@ export function evolve(state: Account, event: AccountEvent, at: Instant): Accoun
       account.accountId = event.data.accountId;
       account.username = event.data.username;
       account.tier = event.data.tier;
+      account.openedTier = event.data.tier;
       account.burnDownOrder = event.data.burnDownOrder;
       return account;
     case 'TierChanged':
@@ -124,6 +125,7 @@ function reserved(account: Mutable<Account>, data: CreditsReserved['data']): voi
   mutable(account.reservations).set(data.reservationId, {
     generationId: data.generationId,
     keyId: data.keyId,
+    asked: amount,
     amount,
     holds: data.holds,
     settleBy: instantFromText(data.settleBy),

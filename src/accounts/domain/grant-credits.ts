@@ -19,6 +19,7 @@ export interface GrantCredits {
 
 export type GrantCreditsRejection =
   | { readonly reason: 'grant_conflict'; readonly grantId: GrantId }
+  | { readonly reason: 'amount_invalid'; readonly field: 'amount' }
   | { readonly reason: 'payment_conflict'; readonly paymentId: string }
   | { readonly reason: 'expiry_in_past'; readonly field: 'expires_at' };
 
@@ -37,6 +38,7 @@ export function grantCredits(
 ): Decision<CreditsGranted | ShortfallRepaid, GrantCreditsRejection> {
   const earlier = account.grants.get(command.grantId);
   if (earlier) return isSameGrant(command, earlier) ? accept() : reject({ reason: 'grant_conflict', grantId: command.grantId });
+  if (command.amount === 0n) return reject({ reason: 'amount_invalid', field: 'amount' });
   if (command.paymentId !== undefined && grantOfPayment(account, command.paymentId)) {
     return reject({ reason: 'payment_conflict', paymentId: command.paymentId });
   }

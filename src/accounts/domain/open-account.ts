@@ -25,7 +25,7 @@ export function openAccount(
   at: Instant,
 ): Decision<AccountOpened | CreditsGranted, OpenAccountRejection> {
   if (isOpen(account)) {
-    const same = account.username === command.username && account.tier === command.tier;
+    const same = account.username === command.username && account.openedTier === command.tier;
     return same ? accept() : reject({ reason: 'account_exists', accountId: command.accountId });
   }
   const { accountId, username, tier } = command;

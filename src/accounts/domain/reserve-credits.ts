@@ -2,7 +2,7 @@ import { type NanoCredits, nanoToText } from '../../kernel/credits.js';
 import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { GenerationId, KeyId, ReservationId } from '../../kernel/ids.js';
 import { type Instant, instantToText } from '../../kernel/time.js';
-import { type Account, closedReservation, isOpen } from './account.js';
+import { type Account, closedReservation } from './account.js';
 import type { CreditsReserved, Quote } from './accounts.events.js';
 import { isUsable } from './api-keys.js';
 import { coverage, type NotCovered } from './coverage.js';
@@ -28,15 +28,13 @@ export function reserveCredits(
   account: Account,
   at: Instant,
 ): Decision<CreditsReserved, ReserveCreditsRejection> {
-  const key = account.keys.get(command.keyId);
-  if (!isOpen(account) || !key || !isUsable(key, at)) return reject({ reason: 'key_not_usable' });
-
   const open = account.reservations.get(command.reservationId);
   if (open || closedReservation(account, command.reservationId)) {
-    const same = open?.amount === command.amount && open.generationId === command.generationId && open.keyId === command.keyId;
+    const same = open?.asked === command.amount && open.generationId === command.generationId && open.keyId === command.keyId;
     return same ? accept() : reject({ reason: 'reservation_conflict', reservationId: command.reservationId });
   }
-
+  const key = account.keys.get(command.keyId);
+  if (!key || !isUsable(key, at)) return reject({ reason: 'key_not_usable' });
   const covered = coverage(account, key, command.amount, at);
   if ('reason' in covered) return reject(covered);
   return accept({

@@ -8,15 +8,17 @@ import { freeOf, isExpired } from './burn-down.js';
 /**
  * What follows at once when credits come back to lots: in an expired lot all that is free then expires; in a disputed one they
  * are frozen, up to what is claimed.
+ * @param ended a dispute that freezes nothing any more
  */
 export function consequencesOfReturns(
   account: Account,
   returned: readonly LotAmount[],
   at: Instant,
+  ended?: string,
 ): (CreditsExpired | LotsFrozen)[] {
   return [...sumByLot(returned)].flatMap(([lotId, amount]): (CreditsExpired | LotsFrozen)[] => {
     if (hasExpired(account, lotId, at)) return [expiry(account, lotId, amount)];
-    return freezing(account, lotId, amount);
+    return freezing(account, lotId, amount, ended);
   });
 }
 
@@ -33,10 +35,10 @@ function expiry(account: Account, lotId: LotId, returned: NanoCredits): CreditsE
   return { type: 'CreditsExpired', data: { lotId, amount: nanoToText(lot ? plus(freeOf(lot), returned) : returned) } };
 }
 
-function freezing(account: Account, lotId: LotId, returned: NanoCredits): LotsFrozen[] {
+function freezing(account: Account, lotId: LotId, returned: NanoCredits, ended: string | undefined): LotsFrozen[] {
   let left = returned;
   return [...account.disputes].flatMap(([disputeId, dispute]): LotsFrozen[] => {
-    if (dispute.lotId !== lotId || dispute.status !== 'open') return [];
+    if (dispute.lotId !== lotId || dispute.status !== 'open' || disputeId === ended) return [];
     const amount = least(left, unfrozen(dispute));
     left = minus(left, amount);
     if (amount === 0n) return [];
