@@ -16,12 +16,12 @@ export const generationRefunded: Handler = (account, data, check, memory) => {
   isFirst(account, `refund:${data.refundId}`, check);
   check.must('R', amount > 0n && waived >= 0n && regranted >= 0n, 'a part of the refund is negative');
   check.must('R', amount === sumOf(credits) + waived + regranted, 'the refund is not credits + waived + regranted');
-  check.must('R', waived <= account.receivable, `${waived} is waived of ${account.receivable} that is owed`);
+  check.must('R', waived <= account.receivable, () => `${waived} is waived of ${account.receivable} that is owed`);
   const paid = memory.generations.get(data.generationId);
   if (paid) checkRefund(account, paid, { credits, amount, waived, regranted, intoExpired: data.intoExpired }, check);
   else check.note('R', `generation ${data.generationId} was never settled`);
   for (const { lotId, amount: part } of credits) {
-    check.must('R', part > 0n, `${part} of ${lotId} is no amount`);
+    check.must('R', part > 0n, () => `${part} of ${lotId} is no amount`);
     book(account, lotId, 'returned', part, check);
   }
   account.receivable -= waived;
@@ -53,13 +53,17 @@ function checkRefund(account: AuditedAccount, paid: PaidGeneration, refund: Refu
     const lot = lotOf(account, lotId, check);
     if (!lot || more === 0n) continue;
     const isRepaid = more > 0n && beyond > 0n && more <= lot.repaid - lot.repaidReturned;
-    check.must('R', isRepaid, `${given} comes back to ${lotId}; in reverse order of debit it would be ${due.get(lotId) ?? 0n}`);
+    check.must(
+      'R',
+      isRepaid,
+      () => `${given} comes back to ${lotId}; in reverse order of debit it would be ${due.get(lotId) ?? 0n}`,
+    );
     if (isRepaid) lot.repaidReturned += more;
   }
   const inOrder = expected.filter((part) => !isRegranted(part)).map(({ lotId }) => lotId);
   const given = new Set(credits.map(({ lotId }) => lotId));
   const missing = inOrder.filter((lotId) => !given.has(lotId));
-  check.must('R', missing.length === 0, `nothing comes back to ${missing.join(', ')}, which paid last`);
+  check.must('R', missing.length === 0, () => `nothing comes back to ${missing.join(', ')}, which paid last`);
   check.must('R', regranted === 0n || refund.intoExpired === 'goodwill', 'a new lot, although the refund says that it expires');
   paid.returned += toDebits;
   paid.repaidReturned += beyond;
@@ -90,9 +94,9 @@ export const topUpRefunded: Handler = (account, data, check) => {
   check.must('R', account.receivable === 0n, 'money is paid back to an account that owes');
   mustBeFree(account, { lotId: data.lotId, amount }, '1', check);
   if (lot) {
-    check.must('6', account.at < lot.expiresAt, `${data.lotId} has expired`);
+    check.must('6', account.at < lot.expiresAt, () => `${data.lotId} has expired`);
     const cash = (amount * lot.costBasis) / NANO_PER_CREDIT;
-    check.must('R', BigInt(data.cash) === cash, `at the lot's cost basis the cash is ${cash} and not ${data.cash}`);
+    check.must('R', BigInt(data.cash) === cash, () => `at the lot's cost basis the cash is ${cash} and not ${data.cash}`);
   }
   book(account, data.lotId, 'cashRefunded', amount, check);
   checkLot(account, data.lotId, check);
@@ -109,9 +113,9 @@ export const lotsFrozen: Handler = (account, data, check) => {
     const same = dispute.status === 'open' && dispute.paymentId === data.paymentId && dispute.claimed === claimed;
     check.must('D', same, 'the dispute has ended, or is about something else');
   } else {
-    check.must('D', payment !== undefined, `payment ${data.paymentId} bought nothing`);
+    check.must('D', payment !== undefined, () => `payment ${data.paymentId} bought nothing`);
     const disputable = payment ? payment.credits - payment.cashRefunded - payment.disputed : 0n;
-    check.must('D', claimed > 0n && claimed <= disputable, `${claimed} is claimed of ${disputable} that can be disputed`);
+    check.must('D', claimed > 0n && claimed <= disputable, () => `${claimed} is claimed of ${disputable} that can be disputed`);
     dispute = { paymentId: data.paymentId, claimed, frozen: new Map(), status: 'open' };
     account.disputes.set(data.disputeId, dispute);
     if (payment) payment.disputed += claimed;
@@ -119,13 +123,13 @@ export const lotsFrozen: Handler = (account, data, check) => {
   for (const part of parts) {
     mustBeFree(account, part, '1', check);
     const lot = account.lots.get(part.lotId);
-    check.must('D', lot?.paymentId === data.paymentId, `${part.lotId} was not bought by the disputed payment`);
-    check.must('6', lot === undefined || account.at < lot.expiresAt, `${part.lotId} has expired`);
+    check.must('D', lot?.paymentId === data.paymentId, () => `${part.lotId} was not bought by the disputed payment`);
+    check.must('6', lot === undefined || account.at < lot.expiresAt, () => `${part.lotId} has expired`);
     book(account, part.lotId, 'frozen', part.amount, check);
     dispute.frozen.set(part.lotId, (dispute.frozen.get(part.lotId) ?? 0n) + part.amount);
   }
   const frozen = [...dispute.frozen.values()].reduce((total, amount) => total + amount, 0n);
-  check.must('D', frozen <= claimed, `${frozen} is frozen of ${claimed} claimed`);
+  check.must('D', frozen <= claimed, () => `${frozen} is frozen of ${claimed} claimed`);
 };
 
 export const lotsUnfrozen: Handler = (account, data, check) => {
@@ -141,7 +145,7 @@ export const creditsClawedBack: Handler = (account, data, check) => {
   }
   const receivable = BigInt(data.receivable);
   const expected = (dispute?.claimed ?? 0n) - sumOf(parts);
-  check.must('D', receivable === expected, `of what was claimed, ${expected} was spent and not ${receivable}`);
+  check.must('D', receivable === expected, () => `of what was claimed, ${expected} was spent and not ${receivable}`);
   account.receivable += receivable;
   account.totals.clawedBack += sumOf(parts);
 };
@@ -149,12 +153,12 @@ export const creditsClawedBack: Handler = (account, data, check) => {
 function endDispute(account: AuditedAccount, data: Json, as: 'won' | 'lost', check: Check) {
   const parts = partsOf(data.lots);
   const dispute = account.disputes.get(data.disputeId);
-  check.must('D', dispute?.status === 'open', `the dispute is ${dispute?.status ?? 'unknown'}`);
+  check.must('D', dispute?.status === 'open', () => `the dispute is ${dispute?.status ?? 'unknown'}`);
   for (const { lotId, amount } of parts) book(account, lotId, 'frozen', -amount, check);
   if (!dispute) return undefined;
   const stated = byLot(parts);
   const same = stated.size === dispute.frozen.size && [...stated].every(([lotId, part]) => dispute.frozen.get(lotId) === part);
-  check.must('D', same, `released is ${shown(parts)}, which is not what the dispute had frozen`);
+  check.must('D', same, () => `released is ${shown(parts)}, which is not what the dispute had frozen`);
   const payment = account.payments.get(dispute.paymentId);
   if (as === 'won' && dispute.status === 'open' && payment) payment.disputed -= dispute.claimed;
   dispute.frozen.clear();
@@ -170,15 +174,15 @@ export const creditsAdjusted: Handler = (account, data, check) => {
   for (const { lotId, amount } of partsOf(data.lines)) {
     const lot = lotOf(account, lotId, check);
     if (!lot) continue;
-    check.must('6', account.at < lot.expiresAt, `${lotId} has expired`);
-    check.must('1', freeOf(lot) + amount >= 0n, `${amount} of ${lotId}, of which ${freeOf(lot)} is free`);
+    check.must('6', account.at < lot.expiresAt, () => `${lotId} has expired`);
+    check.must('1', freeOf(lot) + amount >= 0n, () => `${amount} of ${lotId}, of which ${freeOf(lot)} is free`);
     book(account, lotId, 'adjusted', amount, check);
     account.totals.adjusted += amount;
   }
 };
 
 function isFirst(account: AuditedAccount, id: string, check: Check): void {
-  check.must('8', !account.corrections.has(id), `${id} was made before`);
+  check.must('8', !account.corrections.has(id), () => `${id} was made before`);
   account.corrections.add(id);
 }
 

@@ -13,18 +13,18 @@ const timeOr = (text: unknown, otherwise: number): number => (text === undefined
 export const accountOpened: Handler = (account, data, check) => {
   const isFirst = check.fact?.revision === 0 && check.fact.stream === `account-${data.accountId}`;
   check.must('10', isFirst && !account.opened, 'an account is opened once, by the first event of its own stream');
-  check.must('5', data.burnDownOrder === 'mcphub@1', `burn-down order ${data.burnDownOrder} is unknown`);
+  check.must('5', data.burnDownOrder === 'mcphub@1', () => `burn-down order ${data.burnDownOrder} is unknown`);
   account.opened = true;
   account.tier = data.tier;
 };
 
 export const tierChanged: Handler = (account, data, check) => {
-  check.must('2', data.from === account.tier, `the tier was ${account.tier} and not ${data.from}`);
+  check.must('2', data.from === account.tier, () => `the tier was ${account.tier} and not ${data.from}`);
   account.tier = data.to;
 };
 
 export const keyIssued: Handler = (account, data, check) => {
-  check.must('K', !account.keys.has(data.keyId), `key ${data.keyId} was issued before`);
+  check.must('K', !account.keys.has(data.keyId), () => `key ${data.keyId} was issued before`);
   const key = { revoked: false, spent: 0n, held: 0n, windowStart: account.at, ...termsOf(data) };
   account.keys.set(data.keyId, restarted(key, account.at));
 };
@@ -59,13 +59,13 @@ export const creditsGranted: Handler = (account, data, check) => {
   const amount = BigInt(data.amount);
   const effectiveAt = Date.parse(data.effectiveAt);
   const expiresAt = timeOr(data.expiresAt, Number.POSITIVE_INFINITY);
-  check.must('8', !account.grants.has(data.grantId), `grant ${data.grantId} was made before`);
-  check.must('1', !account.lots.has(data.lotId), `${data.lotId} was granted before`);
+  check.must('8', !account.grants.has(data.grantId), () => `grant ${data.grantId} was made before`);
+  check.must('1', !account.lots.has(data.lotId), () => `${data.lotId} was granted before`);
   check.must('1', amount >= 0n, 'a negative amount is granted');
-  check.must('11', GRANT_KINDS.includes(data.kind), `lots of kind ${data.kind} are unknown`);
+  check.must('11', GRANT_KINDS.includes(data.kind), () => `lots of kind ${data.kind} are unknown`);
   check.must('6', effectiveAt < expiresAt, 'the lot expires before it is in force');
   if (data.paymentId !== undefined) {
-    check.must('8', !account.payments.has(data.paymentId), `payment ${data.paymentId} has bought a lot before`);
+    check.must('8', !account.payments.has(data.paymentId), () => `payment ${data.paymentId} has bought a lot before`);
     account.payments.set(data.paymentId, { credits: amount, cashRefunded: 0n, disputed: 0n });
   }
   account.grants.add(data.grantId);
@@ -96,7 +96,7 @@ export const creditsGranted: Handler = (account, data, check) => {
 export const creditsExpired: Handler = (account, data, check) => {
   const amount = BigInt(data.amount);
   const lot = lotOf(account, data.lotId, check);
-  check.must('6', lot === undefined || lot.expiresAt <= account.at, `${data.lotId} has not expired yet`);
+  check.must('6', lot === undefined || lot.expiresAt <= account.at, () => `${data.lotId} has not expired yet`);
   mustBeFree(account, { lotId: data.lotId, amount }, '1', check);
   book(account, data.lotId, 'expired', amount, check);
   checkLot(account, data.lotId, check);
@@ -107,7 +107,7 @@ export const creditsExpired: Handler = (account, data, check) => {
 export const shortfallRepaid: Handler = (account, data, check) => {
   const amount = BigInt(data.amount);
   const lot = lotOf(account, data.lotId, check);
-  check.must('2', amount <= account.receivable, `${amount} is repaid of ${account.receivable} that is owed`);
+  check.must('2', amount <= account.receivable, () => `${amount} is repaid of ${account.receivable} that is owed`);
   check.must('2', lot === undefined || lot.kind === 'top_up', 'a lot that nobody paid for repays');
   mustBeFree(account, { lotId: data.lotId, amount }, '1', check);
   book(account, data.lotId, 'repaid', amount, check);

@@ -59,8 +59,8 @@ export function checkLot(account: AuditedAccount, lotId: string, check: Check): 
 export function mustBeFree(account: AuditedAccount, { lotId, amount }: Part, rule: `${Rule}`, check: Check): void {
   const lot = lotOf(account, lotId, check);
   if (!lot) return;
-  check.must(rule, amount > 0n, `${amount} nano-credits of ${lotId} is no amount`);
-  check.must(rule, amount <= freeOf(lot), `${amount} nano-credits of ${lotId}, of which ${freeOf(lot)} are free`);
+  check.must(rule, amount > 0n, () => `${amount} nano-credits of ${lotId} is no amount`);
+  check.must(rule, amount <= freeOf(lot), () => `${amount} nano-credits of ${lotId}, of which ${freeOf(lot)} are free`);
 }
 
 export function isSame(a: readonly Part[], b: readonly Part[]): boolean {

@@ -20,10 +20,10 @@ export const reserved: Handler = (account, data, check, memory) => {
   const holds = partsOf(data.holds);
   const amount = BigInt(data.amount);
   check.must('3', memory.add(`reservation:${data.reservationId}`), 'the reservation was made before');
-  check.must('2', account.receivable === 0n, `reserved while the account owes ${account.receivable} nano-credits`);
+  check.must('2', account.receivable === 0n, () => `reserved while the account owes ${account.receivable} nano-credits`);
   const key = keyOf(account, data.keyId, check);
   if (key) {
-    check.must('K', !key.revoked && account.at < key.expiresAt, `key ${data.keyId} was revoked or has expired`);
+    check.must('K', !key.revoked && account.at < key.expiresAt, () => `key ${data.keyId} was revoked or has expired`);
     checkLimit(account, key, amount, check);
   }
   checkHolds(account, holds, amount, check);
@@ -46,7 +46,11 @@ export const extended: Handler = (account, data, check) => {
   const settleBy = Date.parse(data.settleBy);
   isTheSameCall(reservation, data, check);
   check.must('3', settleBy >= reservation.settleBy, 'an extension shortens the time');
-  check.must('2', amount === 0n || account.receivable === 0n, `more is reserved while the account owes ${account.receivable}`);
+  check.must(
+    '2',
+    amount === 0n || account.receivable === 0n,
+    () => `more is reserved while the account owes ${account.receivable}`,
+  );
   const key = keyOf(account, reservation.keyId, check);
   if (key && amount > 0n) checkLimit(account, key, amount, check);
   checkHolds(account, holds, amount, check);
@@ -75,8 +79,12 @@ export const released: Handler = (account, data, check, memory) => {
   if (!reservation) return endedTwice(data, check, memory);
   const releases = partsOf(data.releases);
   isTheSameCall(reservation, data, check);
-  check.must('4', sumOf(releases) === reservation.amount, `of ${reservation.amount} held, ${sumOf(releases)} comes back`);
-  check.must('4', isSame(releases, reservation.holds), `held was ${shown(reservation.holds)}, back comes ${shown(releases)}`);
+  check.must('4', sumOf(releases) === reservation.amount, () => `of ${reservation.amount} held, ${sumOf(releases)} comes back`);
+  check.must(
+    '4',
+    isSame(releases, reservation.holds),
+    () => `held was ${shown(reservation.holds)}, back comes ${shown(releases)}`,
+  );
   end(account, reservation, 'released', check, memory);
 };
 
@@ -85,7 +93,7 @@ export const settledLate: Handler = (account, data, check, memory) => {
   checkCost(account, data, check);
   const debits = partsOf(data.debits);
   const ended = account.reservations.has(data.reservationId) ? undefined : memory.ended.get(data.reservationId);
-  check.must('3', ended?.as === 'released', `a late settlement of a reservation that is ${ended?.as ?? 'not released'}`);
+  check.must('3', ended?.as === 'released', () => `a late settlement of a reservation that is ${ended?.as ?? 'not released'}`);
   if (ended) {
     isTheSameCall(ended, data, check);
     ended.as = 'settled late';
@@ -94,7 +102,7 @@ export const settledLate: Handler = (account, data, check, memory) => {
   check.must('4', sumOf(debits) + BigInt(data.shortfall) === cost, 'the cost is not the debits and the shortfall');
   const expected = account.receivable > 0n ? [] : account.firstFree(cost);
   checkDebits(account, undefined, debits, check);
-  check.must('5', isSame(debits, expected), `debited is ${shown(debits)}; in order it would be ${shown(expected)}`);
+  check.must('5', isSame(debits, expected), () => `debited is ${shown(debits)}; in order it would be ${shown(expected)}`);
   charge(account, data, debits, check, memory);
 };
 
@@ -158,12 +166,12 @@ function checkDebits(
     const held = byLot(reservation?.holds ?? []).get(lotId) ?? 0n;
     const isExpired = account.at >= lot.expiresAt;
     const isPinned = reservation !== undefined && account.at < reservation.settleBy;
-    check.must('1', amount > 0n, `${amount} of ${lotId} is no amount`);
-    check.must('6', !isExpired || (isPinned && amount <= held), `${amount} of ${lotId} is debited, which has expired`);
+    check.must('1', amount > 0n, () => `${amount} of ${lotId} is no amount`);
+    check.must('6', !isExpired || (isPinned && amount <= held), () => `${amount} of ${lotId} is debited, which has expired`);
     check.must(
       '5',
       amount <= held + freeOf(lot),
-      `${amount} of ${lotId} is debited: ${held} was held for it, ${freeOf(lot)} free`,
+      () => `${amount} of ${lotId} is debited: ${held} was held for it, ${freeOf(lot)} free`,
     );
   }
 }
@@ -178,12 +186,12 @@ function checkCost(account: AuditedAccount, { cost, usage, priceVersion, formula
   check.must(
     '7',
     formulaVersion === 'usage@1' && version.formulaVersion === formulaVersion,
-    `formula ${formulaVersion} is unknown`,
+    () => `formula ${formulaVersion} is unknown`,
   );
   try {
     const { exact, rounded, lines } = recomputeCost(usage.classes, version);
-    check.must('7', BigInt(cost.exact) === exact, `the exact cost is ${exact} pico-credits and not ${cost.exact}`);
-    check.must('7', BigInt(cost.rounded) === rounded, `the cost is ${rounded} nano-credits and not ${cost.rounded}`);
+    check.must('7', BigInt(cost.exact) === exact, () => `the exact cost is ${exact} pico-credits and not ${cost.exact}`);
+    check.must('7', BigInt(cost.rounded) === rounded, () => `the cost is ${rounded} nano-credits and not ${cost.rounded}`);
     const stated = new Map((cost.lines as Json[]).map((line) => [line.class, line]));
     const isStated = ({ class: name, tokens, price, amount }: (typeof lines)[number]) => {
       const line = stated.get(name);
@@ -251,7 +259,7 @@ function end(
   const key = account.keys.get(keyId);
   if (!key) return;
   key.held -= amount;
-  check.must('K', key.held >= 0n, `key ${keyId} holds less than nothing`);
+  check.must('K', key.held >= 0n, () => `key ${keyId} holds less than nothing`);
 }
 
 function endedTwice(data: Json, check: Check, memory: AuditMemory): void {
@@ -267,7 +275,11 @@ function isTheSameCall(known: { generationId: string; keyId: string }, data: Jso
 function checkLimit(account: AuditedAccount, key: AuditedKey, amount: bigint, check: Check): void {
   if (key.limit === undefined || amount === 0n) return;
   const used = spentInWindow(key, account.at) + key.held;
-  check.must('K', used + amount <= key.limit, `of the key's limit ${key.limit}, ${used} was used when ${amount} was reserved`);
+  check.must(
+    'K',
+    used + amount <= key.limit,
+    () => `of the key's limit ${key.limit}, ${used} was used when ${amount} was reserved`,
+  );
 }
 
 const spentInWindow = (key: AuditedKey, at: number): bigint =>

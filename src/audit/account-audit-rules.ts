@@ -50,8 +50,9 @@ export class Check {
   readonly problems: Problem[] = [];
   fact: AuditedFact | undefined;
 
-  must(rule: `${Rule}`, holds: boolean, text: string): void {
-    if (!holds) this.note(rule, text);
+  /** @param text made only where it is needed: nearly every event is sound */
+  must(rule: `${Rule}`, holds: boolean, text: string | (() => string)): void {
+    if (!holds) this.note(rule, typeof text === 'string' ? text : text());
   }
 
   note(rule: `${Rule}`, text: string): void {

@@ -108,7 +108,7 @@ export class AccountAudit {
     const sums = { granted: 0n, spent: 0n, expired: 0n, clawedBack: 0n, cashRefunded: 0n, refunded: 0n, adjusted: 0n };
     let held = 0n;
     for (const lot of lots.values()) {
-      this.check.must('1', lot.remaining === balanceOf(lot), `${lot.lotId} does not add up`);
+      this.check.must('1', lot.remaining === balanceOf(lot), () => `${lot.lotId} does not add up`);
       sums.granted += lot.granted;
       sums.spent += lot.debited + lot.repaid;
       sums.expired += lot.expired;
@@ -120,11 +120,11 @@ export class AccountAudit {
     }
     for (const [name, sum] of Object.entries(sums)) {
       const total = totals[name as keyof AuditTotals];
-      this.check.must('2', sum === total, `${name}: the lots say ${sum}, the events ${total} nano-credits`);
+      this.check.must('2', sum === total, () => `${name}: the lots say ${sum}, the events ${total} nano-credits`);
     }
     let open = 0n;
     for (const { amount } of reservations.values()) open += amount;
-    this.check.must('2', held === open, `the lots hold ${held}, the open reservations ${open} nano-credits`);
+    this.check.must('2', held === open, () => `the lots hold ${held}, the open reservations ${open} nano-credits`);
     return this.problems;
   }
 
@@ -152,7 +152,11 @@ export class AccountAudit {
       this.index = -1;
     }
     this.index += 1;
-    this.check.must('8', index === this.index, `the event is number ${index} of its command and comes as number ${this.index}`);
+    this.check.must(
+      '8',
+      index === this.index,
+      () => `the event is number ${index} of its command and comes as number ${this.index}`,
+    );
     this.check.must('10', UTC_MILLISECONDS.test(occurredAt) && at >= this.account.at, 'time runs backwards, or is none');
     if (at >= this.account.at) this.account.at = at;
     this.account.position = fact.position;

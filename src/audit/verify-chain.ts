@@ -85,23 +85,11 @@ function eventIdOf(hash: string): string {
 function factOf({ id, type, stream, revision, position, dataText, metadataText }: RawEvent): AuditedFact | undefined {
   try {
     const data: Json = JSON.parse(dataText);
-    const metadata = envelopeOf(metadataText) ?? JSON.parse(metadataText);
+    const metadata: Json = JSON.parse(metadataText);
     return isObject(data) && isObject(metadata) ? { id, type, stream, revision, position, data, metadata } : undefined;
   } catch {
     return undefined;
   }
-}
-
-/** The envelope as the program writes it, without escapes: half of an event's text need not be parsed then. */
-const ENVELOPE =
-  /^\{"actor":\{[^{}\\]*\},(?:"causationId":"[^"\\]*",)?"commandId":"([^"\\]*)","correlationId":"[^"\\]*","hash":"([0-9a-f]{64})","index":(\d{1,9}),"occurredAt":"([^"\\]*)","previousHash":"([0-9a-f]{64})","schemaVersion":\d{1,9}\}$/;
-
-/** What an audit needs of an envelope; undefined where its text has any other form and must be parsed. */
-function envelopeOf(text: string): Json {
-  const match = ENVELOPE.exec(text);
-  if (!match) return undefined;
-  const [, commandId, hash, index, occurredAt, previousHash] = match;
-  return { commandId, hash, index: Number(index), occurredAt, previousHash };
 }
 
 const isObject = (value: Json): boolean => typeof value === 'object' && value !== null;

@@ -12,7 +12,7 @@ export interface ConnectionOptions {
 
 export interface Connection {
   readonly store: EventStore;
-  /** As it may be shown: without user and password. */
+  /** Its connection string. */
   readonly address: string;
   close(): Promise<void>;
 }
@@ -43,7 +43,8 @@ async function open(address: string, andClose: () => Promise<void> = async () =>
     await store.close();
     await andClose();
   };
-  if (await store.isReachable()) return { store, address: address.replace(/\/\/[^/@]*@/, '//'), close };
+  if (await store.isReachable()) return { store, address, close };
   await close();
+  // Shown without user and password.
   throw new Error(`The event store at ${address.replace(/\/\/[^/@]*@/, '//')} does not answer.`);
 }

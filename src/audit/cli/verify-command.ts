@@ -2,13 +2,13 @@ import { hash as digest, type KeyObject } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { EventStore } from '../../event-store/event-store.js';
 import { type Problem, RULES } from '../account-audit-rules.js';
-import { LEDGER_PREFIXES } from '../checkpoint.events.js';
 import type { Checkpoint } from '../checkpoint.js';
 import { readStoredCheckpoints } from '../checkpoint-stream.js';
-import { type CheckpointReport, CheckpointVerification } from '../checkpoint-verification.js';
+import type { CheckpointReport } from '../checkpoint-verification.js';
 import { verifyAccount } from '../verify-account.js';
-import { type LedgerReport, LedgerVerification } from '../verify-ledger.js';
-import { connect } from './connection.js';
+import { verifyLedger } from '../verify-in-worker.js';
+import type { LedgerReport } from '../verify-ledger.js';
+import { type Connection, connect } from './connection.js';
 import { exportedCheckpoints, publicKeyOf } from './keys.js';
 import { fields, inCredits, Progress, say, sayJson } from './output.js';
 import { sayProblems } from './problems.js';
@@ -52,18 +52,18 @@ export const verify: LedgerCommand = {
     const publicKey = publicKeyOf(values['public-key'], values);
     const exported = await exportedCheckpoints(values.checkpoints, values);
     if (values.checkpoints !== undefined && !publicKey) throw new WrongUsage('Checkpoints need their --public-key.');
-    const { store, close } = await connect({ eventStore: values['event-store'], dataDir });
+    const connection = await connect({ eventStore: values['event-store'], dataDir });
     try {
       const outcome =
         values.account === undefined
-          ? await verifyAll(store, publicKey && { publicKey, exported: exported?.checkpoints })
-          : await verifyOne(store, values.account);
+          ? await verifyAll(connection, publicKey && { publicKey, exported: exported?.checkpoints })
+          : await verifyOne(connection.store, values.account);
       const isWell = outcome.problemsTotal === 0 && (outcome.checkpoints?.problems.length ?? 0) === 0;
       if (values.json) sayJson(asJson(outcome, isWell));
       else print(outcome, isWell);
       return isWell;
     } finally {
-      await close();
+      await connection.close();
     }
   },
 };
@@ -73,18 +73,18 @@ interface Known {
   readonly exported: readonly Checkpoint[] | undefined;
 }
 
-async function verifyAll(store: EventStore, known: Known | undefined): Promise<Outcome> {
-  const stored = [];
+async function verifyAll({ store, address }: Connection, known: Known | undefined): Promise<Outcome> {
+  const stored: Checkpoint[] = [];
   for await (const { checkpoint } of readStoredCheckpoints(store)) stored.push(checkpoint);
-  const checkpoints =
-    known && new CheckpointVerification({ stored, ...(known.exported && { exported: known.exported }) }, known.publicKey);
-  const verification = new LedgerVerification(checkpoints);
   const progress = new Progress('verifying');
-  for await (const batch of store.readAllMessages({ streamPrefixes: LEDGER_PREFIXES, after: undefined })) {
-    for (const message of batch) verification.takeMessage(message);
-    progress.add(batch.length);
-  }
-  const report = await verification.end((stream) => store.readRaw(stream), Date.now());
+  const task = {
+    address,
+    known: known && {
+      checkpoints: { stored, ...(known.exported && { exported: known.exported }) },
+      publicKeyPem: String(known.publicKey.export({ type: 'spki', format: 'pem' })),
+    },
+  };
+  const report = await verifyLedger(store, task, Date.now(), (events) => progress.add(events));
   const eventsPerSecond = progress.end();
   const { problems, problemsTotal, events, accounts, priceVersions, reservations, figures } = report;
   const summary = {
