@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: starts a fake provider, a bare pass-through and the server, loads them from a process of its own, and
- * prints one table. Options: `--suite completions|streams|memory|ledger|rebuild|verify` (all by default), `--quick`,
+ * prints one table. Options: `--suite completions|streams|memory|ledger|accounts|rebuild|verify` (all by default), `--quick`,
  * `--json <file>`, `--server-command "<command>"`, `--stand-in` (that command has no accounts and no counters).
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { accounts } from './accounts.js';
 import { openBench } from './bench.js';
 import { completions } from './completions.js';
 import { ledger } from './ledger.js';
@@ -19,7 +20,7 @@ import type { Row, Suite } from './samples.js';
 import { streams } from './streams.js';
 import { verify } from './verify.js';
 
-const SUITES: Record<string, Suite | undefined> = { completions, streams, memory, ledger, rebuild, verify };
+const SUITES: Record<string, Suite | undefined> = { completions, streams, memory, ledger, accounts, rebuild, verify };
 
 const { values: options } = parseArgs({
   options: {

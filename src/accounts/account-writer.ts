@@ -343,7 +343,7 @@ function foldAll(account: Account, events: readonly AccountEvent[], at: Instant)
 }
 
 /** Changes that the cache need not hear of, in bytes. */
-const WEIGHT_TOLERANCE = 2_500;
+const WEIGHT_TOLERANCE = 1_000;
 
 /** Waits a little longer after each attempt: 20 ms doubling to 500 ms. */
 const pause = (attempt: number) => new Promise((resolve) => setTimeout(resolve, Math.min(20 * 2 ** (attempt - 1), 500)));

@@ -136,7 +136,15 @@ export function decodeRawEvent(bytes: Buffer): RawEvent {
 }
 
 function readRawEvent(fields: ProtobufFields): RawEvent {
-  const event = { id: '', type: '', stream: '', revision: 0, position: -1n, dataText: '', metadataText: '' } as Writable<RawEvent>;
+  const event = {
+    id: '',
+    type: '',
+    stream: '',
+    revision: 0,
+    position: -1n,
+    dataText: '',
+    metadataText: '',
+  } as Writable<RawEvent>;
   while (fields.next()) {
     if (fields.number === 1) event.id = readUuid(fields.message());
     else if (fields.number === 2) event.stream = readStreamName(fields.message()) ?? event.stream;

@@ -174,7 +174,7 @@ describe('an account with more than a thousand events', () => {
   test('has no snapshot where its state is larger than an append may be: that is said, and nothing else happens', async () => {
     const { writer, problems } = gateway();
     await longAccount('wide', 3, { writer } as Gateway);
-    const ids = Array.from({ length: 3_000 }, (_, index) => `${index}-${'r'.repeat(100)}`);
+    const ids = Array.from({ length: 3_000 }, (_, index) => `${index}-${'r'.repeat(300)}`);
     const answers = await Promise.all(ids.map((id) => ask(writer, 'wide', reserve(id, 1n))));
     expect(answers.every((answer) => outcomeOf(answer) === 'done')).toBe(true);
     await writer.snapshots.idle();

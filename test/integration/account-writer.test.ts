@@ -11,7 +11,7 @@ import { AccountAuthenticator } from '../../src/accounts/account.authenticator.j
 import { AccountWriter, type Answer, DEFAULT_LIMITS } from '../../src/accounts/account-writer.js';
 import { hashApiKey, newApiKey } from '../../src/accounts/api-key-secrets.js';
 import type { AccountCommand } from '../../src/accounts/domain/account.decider.js';
-import { AppendOutcomeUnknown, WriteQueueFull } from '../../src/event-store/errors.js';
+import { AppendOutcomeUnknown, EventStoreUnavailable, WriteQueueFull } from '../../src/event-store/errors.js';
 import { EventStore } from '../../src/event-store/event-store.js';
 import { nano } from '../../src/kernel/credits.js';
 import { forkNode, startTemporaryNode, type TemporaryNode, temporaryDirectory } from '../support/event-store-node.js';
@@ -385,6 +385,8 @@ interface Proxy {
   holdRequests(): void;
   /** Lets go what was kept, and what comes. */
   flow(): void;
+  /** What was kept is lost, and the connections with it. */
+  drop(): void;
   /** The clients lose their connections; what they sent still goes to the node, what it answers is lost. */
   cut(): void;
   /** Settles when the node has sent, or a client has asked, something that is kept. */
@@ -434,6 +436,10 @@ async function startProxy(port: number): Promise<Proxy> {
       wakeKept = resolve;
     });
   };
+  const cut = () => {
+    holding = 'nothing';
+    for (const socket of clients) socket.destroy();
+  };
   return {
     url: `esdb://127.0.0.1:${(server.address() as { port: number }).port}?tls=false`,
     holdAnswers: () => hold('answers'),
@@ -445,10 +451,13 @@ async function startProxy(port: number): Promise<Proxy> {
       for (const end of release) end();
       release = [];
     },
-    cut() {
-      holding = 'nothing';
-      for (const socket of clients) socket.destroy();
+    drop() {
+      waiting.clear();
+      for (const end of release) end();
+      release = [];
+      cut();
     },
+    cut,
     kept: () => kept,
   };
 }
@@ -457,6 +466,17 @@ async function startProxy(port: number): Promise<Proxy> {
 async function stored(accountId: string, revision: bigint): Promise<void> {
   const subscription = client.subscribeToStream(`account-${accountId}`, { fromRevision: revision - 1n });
   for await (const { event } of subscription) if (event?.revision === revision) break;
+}
+
+/** Asks until there is a connection again. */
+async function reachable<T>(asked: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await asked();
+    } catch (error) {
+      if (!(error instanceof EventStoreUnavailable)) throw error;
+    }
+  }
 }
 
 describe('an append whose outcome is unknown', () => {
@@ -525,6 +545,26 @@ describe('an append whose outcome is unknown', () => {
     expect(outcomeOf(await ask(writer, account, settle('a', 4)))).toBe('done before');
     expect(outcomeOf(await ask(writer, account, reserve('b')))).toBe('done');
     expect((await auditOf(account)).spent).toBe(4n);
+  });
+
+  test('what is being appended is seen by nobody, and is gone where it was not stored', async () => {
+    const proxy = await startProxy(node.port);
+    const writer = openWriter({ retryForMs: 1 }, openStore(proxy.url, 300));
+    const account = await openAccount('unseen', 100n, openWriter());
+    await writer.load(account);
+    for (const round of ['one', 'two']) {
+      // The first goes alone and is stored; the three behind it share an append that gets no further than the proxy.
+      const first = ask(writer, account, grant(round, 1n)).then(() => proxy.holdRequests());
+      const asked = range(3, round).map((id) => ask(writer, account, reserve(id)).catch((error: unknown) => error));
+      await first;
+      await proxy.kept();
+      expect((await writer.load(account)).account.reservations.size).toBe(0);
+      for (const outcome of await Promise.all(asked)) expect(outcome).toBeInstanceOf(AppendOutcomeUnknown);
+      proxy.drop();
+      expect((await reachable(() => writer.refresh(account))).account.reservations.size).toBe(0);
+    }
+    expect(outcomeOf(await ask(writer, account, reserve('e', 100n)))).toBe('done');
+    expect((await auditOf(account)).held).toBe(100n);
   });
 
   test('an answer, a refusal too, waits for what it rests on to be durable', async () => {
