@@ -7,10 +7,12 @@ import {
   type ModuleMetadata,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  Optional,
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { EventStore } from '../src/event-store/event-store.js';
 import { AuthenticationGuard } from '../src/http/authentication.guard.js';
+import { Metrics } from '../src/http/metrics.controller.js';
 import { balancesDefinition } from './balances/balances.entity.js';
 import { CreditBalanceController } from './balances/credit-balance.controller.js';
 import { GetCreditBalanceHandler } from './balances/credit-balance.query.js';
@@ -22,6 +24,7 @@ import { GetQuotaHandler } from './balances/quota.query.js';
 import { openDatabase } from './runtime/database.js';
 import { Freshness } from './runtime/freshness.js';
 import { Projections } from './runtime/projections.js';
+import { measureStoppedStreams } from './runtime/stopped-streams-gauge.js';
 
 export interface ProjectionsOptions {
   readonly databaseUrl: string;
@@ -41,7 +44,10 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
     @Inject(OPTIONS) private readonly options: ProjectionsOptions,
     private readonly dataSource: DataSource,
     private readonly projections: Projections,
-  ) {}
+    @Optional() @Inject(Metrics) metrics: Metrics | undefined,
+  ) {
+    if (metrics) measureStoppedStreams(projections, metrics.registry);
+  }
 
   static forRoot(options: ProjectionsOptions): DynamicModule {
     return {

@@ -1,7 +1,10 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
+import { accountStream } from '../../src/accounts/domain/accounts.events.js';
 import { type Instant, instantToText } from '../../src/kernel/time.js';
+import { notStopped } from '../runtime/stopped-streams.js';
 import { openReservationEntity } from './balances.entity.js';
+import { balances } from './balances.projection.js';
 
 /** A reservation that should have ended. */
 export interface OverdueReservation {
@@ -32,6 +35,7 @@ export class OverdueReservationsHandler implements IQueryHandler<OverdueReservat
       .select('reservation.account_id', 'accountId')
       .addSelect('reservation.reservation_id', 'reservationId')
       .where('reservation.settle_by <= :at', { at: instantToText(at) })
+      .andWhere(notStopped(balances, `'${accountStream('')}' || reservation.account_id`))
       .orderBy('reservation.settle_by')
       .addOrderBy('reservation.reservation_id')
       .limit(limit)

@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import { checkpointEntity } from './checkpoint.js';
 import { createTables } from './schema.js';
+import { stoppedStreamEntity } from './stopped-streams.js';
 import type { AnyProjectionDefinition } from './stored-projection.js';
 
 const POOL_MAX = 10;
@@ -18,7 +19,11 @@ export async function openDatabase(url: string, definitions: readonly AnyProject
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     installExtensions: false,
     extra: { query_timeout: QUERY_TIMEOUT_MS, keepAlive: true },
-    entities: [checkpointEntity, ...definitions.flatMap(({ entities }) => Object.values(entities))] as never[],
+    entities: [
+      checkpointEntity,
+      stoppedStreamEntity,
+      ...definitions.flatMap(({ entities }) => Object.values(entities)),
+    ] as never[],
   });
   await dataSource.initialize();
   try {

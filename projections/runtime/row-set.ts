@@ -1,42 +1,103 @@
 import type { Rows } from './projection.js';
 
-/** The rows of one table that a batch touches, and what the fold changed of them. */
-export class RowSet<Row extends object> implements Rows<Row> {
+/** Throws where the table cannot hold what it is given. */
+export interface RowCheck<Row> {
+  checkKey(key: Partial<Row>): void;
+  /** @param before the row that this one replaces: what it has in common with it was checked */
+  checkRow(row: Row, before: Row | undefined): void;
+}
+
+const HOLDS_ANYTHING: RowCheck<unknown> = { checkKey() {}, checkRow() {} };
+
+/** A row that an event of the batch has named. */
+export interface NamedRow<Row> {
+  readonly key: Partial<Row>;
   /** undefined: known not to exist. */
-  private readonly rows = new Map<string, Row | undefined>();
-  private readonly named = new Map<string, Partial<Row>>();
-  private readonly stored = new Set<string>();
-  private readonly changed = new Set<string>();
+  row: Row | undefined;
+  isStored: boolean;
+  isChanged: boolean;
+  /** That of the event which sees it, counted from 1 in each batch. */
+  turn: number;
+  /** The event that has changed it last, and what it was before that event. */
+  changedIn: number;
+  before: Row | undefined;
+  wasChanged: boolean;
+}
+
+/**
+ * The rows of one table that a batch touches, and what the fold changed of them. What one event has changed can be taken back as
+ * long as no other has begun.
+ */
+export class RowSet<Row extends object> implements Rows<Row> {
+  private readonly named = new Map<string, NamedRow<Row>>();
+  /** Changed since `begin`. */
+  private readonly replaced: NamedRow<Row>[] = [];
+  /** 0: no event has begun, and all rows are seen. */
+  private turn = 0;
 
   constructor(
     private readonly table: string,
     private readonly keyColumns: readonly (keyof Row & string)[],
+    private readonly check: RowCheck<Row> = HOLDS_ANYTHING,
   ) {}
 
-  /** Admits a row that an event names. It does not exist unless it is loaded. */
-  name(key: Partial<Row>): void {
+  /** Takes in a row that an event names. It does not exist unless it is loaded. Throws where it never could. */
+  name(key: Partial<Row>): NamedRow<Row> {
     const id = this.idOf(key);
-    if (this.named.has(id)) return;
-    this.named.set(id, key);
-    this.rows.set(id, undefined);
+    const known = this.named.get(id);
+    if (known && this.isSameKey(known.key, key)) return known;
+    this.check.checkKey(key);
+    if (known) return known;
+    const named = {
+      key,
+      row: undefined,
+      isStored: false,
+      isChanged: false,
+      turn: 0,
+      changedIn: -1,
+      before: undefined,
+      wasChanged: false,
+    };
+    this.named.set(id, named);
+    return named;
+  }
+
+  /**
+   * Begins to fold an event. What was changed until now stays. The event sees the rows that were given its turn and no others, so
+   * that it fails or not whatever its batch holds.
+   */
+  begin(turn: number): void {
+    this.turn = turn;
+    this.replaced.length = 0;
+  }
+
+  /** Undoes what was changed since `begin`. */
+  takeBack(): void {
+    for (const named of this.replaced) {
+      named.row = named.before;
+      named.isChanged = named.wasChanged;
+      named.changedIn = -1;
+    }
+    this.replaced.length = 0;
   }
 
   /** The keys that were named, once each. */
   keys(): Partial<Row>[] {
-    return [...this.named.values()];
+    return Array.from(this.named.values(), ({ key }) => key);
   }
 
   /** Fills in the rows that the database has. */
   load(rows: readonly Row[]): void {
     for (const row of rows) {
-      const id = this.idOf(row);
-      this.rows.set(id, row);
-      this.stored.add(id);
+      const named = this.named.get(this.idOf(row));
+      if (!named) throw new Error(`nothing has named row ${this.describe(row)}`);
+      named.row = row;
+      named.isStored = true;
     }
   }
 
   find(key: Partial<Row>): Row | undefined {
-    return this.rows.get(this.namedIdOf(key));
+    return this.seen(key).row;
   }
 
   get(key: Partial<Row>): Row {
@@ -46,33 +107,42 @@ export class RowSet<Row extends object> implements Rows<Row> {
   }
 
   put(row: Row): void {
-    const id = this.namedIdOf(row);
-    this.rows.set(id, row);
-    this.changed.add(id);
+    const named = this.seen(row);
+    this.check.checkRow(row, named.row);
+    this.replace(named, row);
   }
 
   delete(key: Partial<Row>): void {
-    const id = this.namedIdOf(key);
-    this.rows.set(id, undefined);
-    this.changed.add(id);
+    this.replace(this.seen(key), undefined);
   }
 
   /** What the database must be told. A row that came and went within the batch is in neither list. */
   changes(): { upserts: Row[]; deletes: Partial<Row>[] } {
     const upserts: Row[] = [];
     const deletes: Partial<Row>[] = [];
-    for (const id of this.changed) {
-      const row = this.rows.get(id);
+    for (const { key, row, isStored, isChanged } of this.named.values()) {
+      if (!isChanged) continue;
       if (row) upserts.push(row);
-      else if (this.stored.has(id)) deletes.push(this.named.get(id) as Partial<Row>);
+      else if (isStored) deletes.push(key);
     }
     return { upserts, deletes };
   }
 
-  private namedIdOf(key: Partial<Row>): string {
-    const id = this.idOf(key);
-    if (!this.named.has(id)) throw new Error(`the event does not name row ${this.describe(key)}`);
-    return id;
+  private replace(named: NamedRow<Row>, row: Row | undefined): void {
+    if (named.changedIn !== this.turn) {
+      named.changedIn = this.turn;
+      named.before = named.row;
+      named.wasChanged = named.isChanged;
+      this.replaced.push(named);
+    }
+    named.row = row;
+    named.isChanged = true;
+  }
+
+  private seen(key: Partial<Row>): NamedRow<Row> {
+    const named = this.named.get(this.idOf(key));
+    if (named?.turn !== this.turn) throw new Error(`the event does not name row ${this.describe(key)}`);
+    return named;
   }
 
   /** The values of the key, apart by a character that no text in PostgreSQL can hold. */
@@ -80,6 +150,11 @@ export class RowSet<Row extends object> implements Rows<Row> {
     let id = '';
     for (const column of this.keyColumns) id += id === '' ? key[column] : `\0${key[column]}`;
     return id;
+  }
+
+  private isSameKey(known: Partial<Row>, key: Partial<Row>): boolean {
+    for (const column of this.keyColumns) if (known[column] !== key[column]) return false;
+    return true;
   }
 
   private describe(key: Partial<Row>): string {

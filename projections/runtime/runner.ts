@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { EventBatch, EventStore, StoredEvent } from '../../src/event-store/event-store.js';
+import type { EventBatch, EventStore } from '../../src/event-store/event-store.js';
 import { instantFromText } from '../../src/kernel/time.js';
 import { type Checkpoint, CheckpointMoved, createCheckpoint, readCheckpoint, START } from './checkpoint.js';
 import type { Freshness } from './freshness.js';
 import { SCHEMA } from './schema.js';
-import { type AnyProjectionDefinition, PoisonEvent, StoredProjection } from './stored-projection.js';
+import { readStoppedStreams, type StreamStop } from './stopped-streams.js';
+import { isText } from './storable.js';
+import { type AnyProjectionDefinition, StoredProjection } from './stored-projection.js';
 
 export interface ProjectionStatus {
   readonly name: string;
@@ -18,6 +20,8 @@ export interface ProjectionStatus {
    */
   readonly state: 'catching_up' | 'live' | 'standby' | 'stopped';
   readonly error?: string;
+  /** Streams that cannot be folded on, as far as this process knows; absent where there are none. */
+  readonly stoppedStreams?: number;
 }
 
 export interface RunnerLog {
@@ -58,6 +62,7 @@ export class ProjectionRunner {
   private checkpoint: Checkpoint = START;
   private state: ProjectionStatus['state'] = 'standby';
   private error: string | undefined;
+  private stopped = new Set<string>();
 
   constructor(
     definition: AnyProjectionDefinition,
@@ -85,8 +90,14 @@ export class ProjectionRunner {
 
   status(): ProjectionStatus {
     const { name, version } = this.stored.projection;
-    const status = { name, version, position: this.checkpoint.position, state: this.state };
-    return this.error === undefined ? status : { ...status, error: this.error };
+    return {
+      name,
+      version,
+      position: this.checkpoint.position,
+      state: this.state,
+      ...(this.error !== undefined && { error: this.error }),
+      ...(this.stopped.size > 0 && { stoppedStreams: this.stopped.size }),
+    };
   }
 
   private async run(): Promise<void> {
@@ -132,9 +143,11 @@ export class ProjectionRunner {
 
   private async lead(session: QueryRunner): Promise<void> {
     this.checkpoint = await this.openCheckpoint(session);
+    // After the checkpoint: a stop that was committed between the two comes with a checkpoint that has moved, and is not missed.
+    this.stopped = new Set(await readStoppedStreams(session, this.stored.projection));
     this.state = 'catching_up';
     this.error = undefined;
-    this.log.log(`${this.title} leads from position ${this.checkpoint.position}`);
+    this.log.log(`${this.title} leads from position ${this.checkpoint.position}, streams stopped: ${this.stopped.size}`);
     const { position } = this.checkpoint;
     const batches = this.events.subscribe({
       streamPrefixes: this.stored.projection.streamPrefixes,
@@ -163,27 +176,25 @@ export class ProjectionRunner {
     this.log.log(`${this.title} is live at position ${this.checkpoint.position}`);
   }
 
-  /** Commits a batch. Where an event in it cannot be folded, commits what comes before that event and throws. */
   private async commit(session: QueryRunner, batch: EventBatch): Promise<void> {
+    if (batch.position <= this.checkpoint.position) return;
     // A server that starts a subscription at, rather than after, its position repeats an event.
     const events = batch.events.filter((event) => event.position > this.checkpoint.position);
-    try {
-      await this.commitEvents(session, events, batch.position);
-    } catch (error) {
-      const before = error instanceof PoisonEvent ? events.slice(0, error.index) : [];
-      const last = before.at(-1);
-      if (last) await this.commitEvents(session, before, last.position);
-      throw error;
-    }
-  }
-
-  private async commitEvents(session: QueryRunner, events: readonly StoredEvent[], position: bigint): Promise<void> {
-    if (position <= this.checkpoint.position) return;
-    const to: Checkpoint = { position, lastEvent: events.at(-1) ?? this.checkpoint.lastEvent };
-    await this.stored.commit(session, events, this.checkpoint, to);
+    const lastEvent = events.findLast(({ stream }) => isText(stream)) ?? this.checkpoint.lastEvent;
+    const to: Checkpoint = { position: batch.position, lastEvent };
+    const stops = await this.stored.commit(session, events, this.checkpoint, to, this.stopped);
     this.checkpoint = to;
     this.failures = 0;
-    this.freshness.reached(this.stored.projection, position);
+    for (const stop of stops) this.noteStop(stop);
+    this.freshness.reached(this.stored.projection, batch.position);
+  }
+
+  private noteStop({ event, error }: StreamStop): void {
+    this.stopped.add(event.stream);
+    this.log.error(
+      `${this.title} stopped ${event.stream} and no other stream: event ${event.revision}, ${event.type}, ` +
+        `position ${event.position}, cannot be folded: ${error}`,
+    );
   }
 
   /**
@@ -232,6 +243,6 @@ function isRecent({ events }: EventBatch): boolean {
 }
 
 const isFinal = (error: unknown): boolean =>
-  error instanceof PoisonEvent || FINAL_SQL_STATES.test((error as { driverError?: { code?: string } }).driverError?.code ?? '');
+  FINAL_SQL_STATES.test((error as { driverError?: { code?: string } }).driverError?.code ?? '');
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

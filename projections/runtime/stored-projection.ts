@@ -1,8 +1,10 @@
 import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
 import type { StoredEvent } from '../../src/event-store/event-store.js';
+import { instantFromText } from '../../src/kernel/time.js';
 import { type Checkpoint, moveCheckpoint } from './checkpoint.js';
 import type { Projection, RowsOf } from './projection.js';
-import { RowSet } from './row-set.js';
+import { type NamedRow, RowSet } from './row-set.js';
+import { forgetStops, placeOf, recordStops, type StreamStop } from './stopped-streams.js';
 import { StoredTable } from './stored-table.js';
 
 /** A projection and the TypeORM entities of its tables. */
@@ -15,19 +17,13 @@ export interface ProjectionDefinition<Tables extends object> {
 // biome-ignore lint/suspicious/noExplicitAny: a list holds projections of different rows; each keeps its own types.
 export type AnyProjectionDefinition = ProjectionDefinition<any>;
 
-/** An event that the fold refuses: unknown, or impossible after what came before. */
-export class PoisonEvent extends Error {
-  constructor(
-    readonly event: StoredEvent,
-    /** Its place in the batch: the events before it can be folded. */
-    readonly index: number,
-    override readonly cause: unknown,
-  ) {
-    super(
-      `event ${event.id} (${event.type}, stream ${event.stream}, position ${event.position}) cannot be folded: ` +
-        `${cause instanceof Error ? cause.message : cause}`,
-    );
-  }
+type RowSets = ReadonlyMap<string, RowSet<object>>;
+
+/** An event and the rows that it names in all tables, or why the projection cannot tell. */
+interface ReadEvent {
+  readonly event: StoredEvent;
+  readonly named: readonly NamedRow<object>[];
+  readonly refusal: { readonly error: unknown } | undefined;
 }
 
 /** A projection bound to its tables: folds a batch and commits rows and checkpoint in one transaction. */
@@ -46,42 +42,81 @@ export class StoredProjection {
   }
 
   /**
-   * Folds events and commits them with the checkpoint: all of it or, where anything fails, nothing. Throws PoisonEvent,
-   * CheckpointMoved, or what the database said.
+   * Folds events and commits them with the checkpoint: all of it or, where anything fails, nothing. Throws CheckpointMoved, or
+   * what the database said.
+   *
+   * An event that the projection refuses (unknown, or impossible after what came before) stops its stream: nothing of it is
+   * kept, the stream's later events are passed over, and the stop is recorded in the same transaction.
+   * @param stopped streams that were stopped before
+   * @returns the streams that these events have stopped
    */
-  async commit(queryRunner: QueryRunner, events: readonly StoredEvent[], from: Checkpoint, to: Checkpoint): Promise<void> {
-    const rows = this.namedRows(events);
-    await queryRunner.manager.transaction(async () => {
+  async commit(
+    queryRunner: QueryRunner,
+    events: readonly StoredEvent[],
+    from: Checkpoint,
+    to: Checkpoint,
+    stopped: ReadonlySet<string>,
+  ): Promise<StreamStop[]> {
+    const going = stopped.size === 0 ? events : events.filter(({ stream }) => !stopped.has(stream));
+    const rows = this.emptyRows();
+    const sets = [...rows];
+    const read = going.map((event) => this.read(event, sets));
+    return queryRunner.manager.transaction(async () => {
       await moveCheckpoint(queryRunner, this.projection, from, to);
       for (const [table, set] of rows) await this.tableOf(table).load(queryRunner, set);
-      this.fold(rows, events);
+      const stops = this.fold(rows, read);
       for (const [table, set] of rows) await this.tableOf(table).write(queryRunner, set);
+      await recordStops(queryRunner, this.projection, stops);
+      return stops;
     });
   }
 
-  /** Forgets all rows and starts before the first event. */
+  /** Forgets all rows and stops, and starts before the first event. */
   async restart(queryRunner: QueryRunner, from: Checkpoint, start: Checkpoint): Promise<void> {
     await queryRunner.manager.transaction(async () => {
       await moveCheckpoint(queryRunner, this.projection, from, start);
       for (const table of this.tables.values()) await table.clear(queryRunner);
+      await forgetStops(queryRunner, this.projection);
     });
   }
 
-  private namedRows(events: readonly StoredEvent[]): Map<string, RowSet<object>> {
-    const rows = new Map<string, RowSet<object>>();
-    for (const table of this.tables.keys()) rows.set(table, new RowSet(table, (this.projection.keys[table] ?? []) as never[]));
-    events.forEach((event, index) => {
-      const keys = orPoison(event, index, () => this.projection.rowsOf(event));
-      for (const [table, set] of rows) for (const key of keys[table] ?? []) set.name(key);
-    });
-    return rows;
+  private emptyRows(): RowSets {
+    const keysOf = (name: string) => (this.projection.keys[name] ?? []) as never[];
+    return new Map([...this.tables].map(([name, table]) => [name, new RowSet(name, keysOf(name), table)]));
   }
 
-  private fold(rows: Map<string, RowSet<object>>, events: readonly StoredEvent[]): void {
+  private read(event: StoredEvent, sets: readonly [string, RowSet<object>][]): ReadEvent {
+    const named: NamedRow<object>[] = [];
+    try {
+      mustBeWhole(event);
+      const keys = this.projection.rowsOf(event);
+      for (const [table, set] of sets) for (const key of keys[table] ?? []) named.push(set.name(key));
+      return { event, named, refusal: undefined };
+    } catch (error) {
+      return { event, named, refusal: { error } };
+    }
+  }
+
+  /** @returns the stops, in the order of their events */
+  private fold(rows: RowSets, events: readonly ReadEvent[]): StreamStop[] {
     const view: RowsOf<Record<string, object>> = Object.fromEntries(rows);
-    events.forEach((event, index) => {
-      orPoison(event, index, () => this.projection.fold(view, event));
-    });
+    const sets = [...rows.values()];
+    const stops = new Map<string, StreamStop>();
+    let turn = 0;
+    for (const { event, named, refusal } of events) {
+      turn += 1;
+      if (stops.has(event.stream)) continue;
+      try {
+        for (const set of sets) set.begin(turn);
+        for (const row of named) row.turn = turn;
+        if (refusal) throw refusal.error;
+        this.projection.fold(view, event);
+      } catch (error) {
+        for (const set of sets) set.takeBack();
+        stops.set(event.stream, { event, error: placeOf(error) });
+      }
+    }
+    return [...stops.values()];
   }
 
   private tableOf(name: string): StoredTable<object> {
@@ -91,10 +126,10 @@ export class StoredProjection {
   }
 }
 
-function orPoison<T>(event: StoredEvent, index: number, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    throw new PoisonEvent(event, index, error);
+/** As the write side reads it: what is no JSON arrives as text, and folding that could go unnoticed. */
+function mustBeWhole({ data, metadata }: StoredEvent): void {
+  if (typeof data !== 'object' || data === null) throw new TypeError('an event has no data');
+  if (Number.isNaN(instantFromText(metadata.occurredAt)) || typeof metadata.hash !== 'string') {
+    throw new TypeError('an event has no envelope');
   }
 }

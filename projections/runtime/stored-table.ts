@@ -1,5 +1,6 @@
 import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
-import type { RowSet } from './row-set.js';
+import type { RowCheck, RowSet } from './row-set.js';
+import { fitsIndex, holderOf } from './storable.js';
 
 interface StoredColumn {
   readonly property: string;
@@ -7,13 +8,14 @@ interface StoredColumn {
   readonly type: string;
   readonly toDatabase: (value: unknown) => unknown;
   readonly fromDatabase: (value: unknown) => unknown;
+  readonly canHold: (value: unknown) => boolean;
 }
 
 /**
  * One table of a projection, read and written in bulk: one statement per batch, whatever the number of rows, with all rows in
  * one JSON parameter. The columns come from the entity, so that both TypeORM's reads and these writes agree on them.
  */
-export class StoredTable<Row extends object> {
+export class StoredTable<Row extends object> implements RowCheck<Row> {
   private readonly path: string;
   private readonly columns: readonly StoredColumn[];
   private readonly keyColumns: readonly StoredColumn[];
@@ -25,15 +27,36 @@ export class StoredTable<Row extends object> {
       .split('.')
       .map((part) => `"${part}"`)
       .join('.');
-    this.columns = metadata.columns.map((column) => ({
-      property: column.propertyName,
-      name: column.databaseName,
-      type: dataSource.driver.normalizeType(column),
-      toDatabase: transformerOf(column.transformer)?.to ?? unchanged,
-      fromDatabase: transformerOf(column.transformer)?.from ?? unchanged,
-    }));
+    this.columns = metadata.columns.map((column) => {
+      const type = dataSource.driver.normalizeType(column);
+      return {
+        property: column.propertyName,
+        name: column.databaseName,
+        type,
+        toDatabase: transformerOf(column.transformer)?.to ?? unchanged,
+        fromDatabase: transformerOf(column.transformer)?.from ?? unchanged,
+        canHold: holderOf(type, column.isNullable),
+      };
+    });
     this.keyColumns = keys.map((key) => this.column(key));
     this.sql = this.statements();
+  }
+
+  /** Throws where no row can have this key. */
+  checkKey(key: Partial<Row>): void {
+    for (const column of this.keyColumns) {
+      const value = key[column.property as keyof Row];
+      if (!column.canHold(value) || !fitsIndex(value)) throw this.misfit(column);
+    }
+  }
+
+  /** Throws where the table cannot hold this row. */
+  checkRow(row: Row, before: Row | undefined): void {
+    for (const column of this.columns) {
+      const value = row[column.property as keyof Row];
+      if (before && value === before[column.property as keyof Row]) continue;
+      if (!column.canHold(value)) throw this.misfit(column);
+    }
   }
 
   /** Loads the rows that a batch has named. */
@@ -54,6 +77,10 @@ export class StoredTable<Row extends object> {
   /** Forgets everything, before a rebuild. */
   async clear(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(this.sql.truncate);
+  }
+
+  private misfit({ name }: StoredColumn): TypeError {
+    return new TypeError(`${this.path} cannot hold this ${name}`);
   }
 
   private column(property: string): StoredColumn {

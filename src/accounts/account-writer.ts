@@ -195,9 +195,8 @@ export class AccountWriter {
         this.adopt(known, after, { ...place, lastHash: (sealed.at(-1) as EventToAppend).hash });
         return this.answerAll(entry, decided);
       }
-      // No append proves that the state was current, so a refusal is not given before reading on.
-      const restsOnState = decided.some(({ pending, rejection }) => rejection !== undefined || pending.command === undefined);
-      if (!restsOnState || fresh) return this.answerAll(entry, decided);
+      // No append proves that the state was current, so neither a refusal nor "that was done before" is answered before reading on.
+      if (fresh) return this.answerAll(entry, decided);
       this.gather(entry, batch);
       await retrying(() => this.reader.catchUp(known), giveUpAt);
       fresh = true;

@@ -62,12 +62,8 @@ export class Administration {
     return { fact: first.data as Fact<Type>, followed, position: effect.position.toString() };
   }
 
-  /**
-   * Asks for a state rather than for something new. It may be asked for again and again, so that what another process has
-   * written must be read before anybody can say that there is nothing to do.
-   */
+  /** Asks for a state rather than for something new: it may be asked for again and again. */
   async change(accountId: string, command: AccountCommand, name: string): Promise<Answer> {
-    await this.account(accountId);
     return this.execute(accountId, command, `${name}:${randomUUID()}`);
   }
 

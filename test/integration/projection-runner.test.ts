@@ -178,38 +178,51 @@ describe('a projection runner', () => {
     for await (const event of store.read('stale-a')) events.push(event);
     const session = dataSource.createQueryRunner();
     atEnd(() => session.release());
-    const commit = new StoredProjection(dataSource, definition).commit(session, events, START, {
-      position,
-      lastEvent: undefined,
-    });
+    const to = { position, lastEvent: undefined };
+    const commit = new StoredProjection(dataSource, definition).commit(session, events, START, to, new Set());
     await expect(commit).rejects.toThrow(CheckpointMoved);
     expect(await tallies(dataSource, definition)).toEqual([{ stream: 'stale-a', count: 2n, seen: '1 2 ' }]);
   });
 
-  test('stops at an event that it cannot fold, keeps what came before, and does not stop another', async () => {
-    const poisoned = tallyOf('poisoned', 'poisoned-');
-    const healthy = tallyOf('healthy', 'healthy-');
-    const dataSource = await open(await createDatabase(), poisoned, healthy);
-    const before = await append('poisoned-a', [1, 2]);
-    const poison = await append('poisoned-a', [3], { type: 'Unheard' });
-    await append('poisoned-a', [4]);
-    const well = run(healthy, dataSource);
-    const ill = run(poisoned, dataSource);
-    expect(await ill.says(/^error/)).toMatch(
+  test('stops a stream at an event that it cannot fold, and no other stream, in any batch', async () => {
+    const definition = tallyOf('poisoned', 'poisoned-');
+    const dataSource = await open(await createDatabase(), definition);
+    await append('poisoned-ill', [1, 2]);
+    await append('poisoned-well', [1]);
+    const poison = await append('poisoned-ill', [3], { type: 'Unheard' });
+    await append('poisoned-ill', [4]);
+    const position = await append('poisoned-well', [2]);
+    const { runner, heard, says, reaches } = run(definition, dataSource);
+    expect(await says(/^error/)).toMatch(
       new RegExp(
-        `^error: projection poisoned v1 stopped: event [0-9a-f-]{36} \\(Unheard, stream poisoned-a, position ${poison}\\) cannot be folded`,
+        `^error: projection poisoned v1 stopped poisoned-ill and no other stream: event 2, Unheard, position ${poison}, cannot be folded: Error in `,
       ),
     );
-    await ill.runner.stop();
-    expect(await tallies(dataSource, poisoned)).toEqual([{ stream: 'poisoned-a', count: 2n, seen: '1 2 ' }]);
-    expect(ill.runner.status()).toEqual({
-      name: 'poisoned',
-      version: 1,
-      position: before,
-      state: 'stopped',
-      error: expect.stringContaining('unknown event Unheard'),
-    });
-    expect(await well.reaches(await append('healthy-a', [1]))).toBe(true);
+    expect(await reaches(position)).toBe(true);
+    await append('poisoned-ill', [5]);
+    const last = await append('poisoned-well', [3]);
+    expect(await reaches(last)).toBe(true);
+    expect(await tallies(dataSource, definition)).toEqual([
+      { stream: 'poisoned-ill', count: 2n, seen: '1 2 ' },
+      { stream: 'poisoned-well', count: 3n, seen: '1 2 3 ' },
+    ]);
+    await runner.stop();
+    expect(heard.filter((line) => line.startsWith('error'))).toEqual([]);
+    expect(runner.status()).toEqual({ name: 'poisoned', version: 1, position: last, state: 'stopped', stoppedStreams: 1 });
+  });
+
+  test('stops all of itself, and no stream, where the database refuses what was folded', async () => {
+    const definition = tallyOf('refused', 'refused-');
+    const dataSource = await open(await createDatabase(), definition);
+    await dataSource.query(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23514'; END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON projections.refused_v1 FOR EACH ROW EXECUTE FUNCTION refuse()`);
+    await append('refused-a', [1]);
+    const { runner, says } = run(definition, dataSource);
+    await says(/^error: projection refused v1 stopped: /);
+    await runner.stop();
+    expect(runner.status()).toEqual({ name: 'refused', version: 1, position: -1n, state: 'stopped', error: 'no' });
+    expect(await dataSource.query('SELECT * FROM projections.stopped_stream')).toEqual([]);
   });
 
   test('builds again from zero where the store has another history', async () => {

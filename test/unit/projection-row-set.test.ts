@@ -39,6 +39,34 @@ describe('the rows of a batch', () => {
     expect(rows.changes()).toEqual({ upserts: [], deletes: [{ a: '1', b: '1' }] });
   });
 
+  test('takes back what one event has changed, and no more', () => {
+    const rows = given({ a: '1', b: '1', n: 1 });
+    const [first, second] = [rows.name({ a: '1', b: '1' }), rows.name({ a: '1', b: '2' })];
+    rows.begin(1);
+    first.turn = 1;
+    rows.put({ a: '1', b: '1', n: 2 });
+    rows.begin(2);
+    first.turn = 2;
+    second.turn = 2;
+    rows.put({ a: '1', b: '1', n: 3 });
+    rows.delete({ a: '1', b: '1' });
+    rows.put({ a: '1', b: '2', n: 4 });
+    rows.takeBack();
+    expect(rows.find({ a: '1', b: '2' })).toBeUndefined();
+    expect(rows.changes()).toEqual({ upserts: [{ a: '1', b: '1', n: 2 }], deletes: [] });
+    rows.takeBack();
+    expect(rows.changes().upserts).toEqual([{ a: '1', b: '1', n: 2 }]);
+  });
+
+  test('shows an event the rows that it has named itself, not those of others in its batch', () => {
+    const rows = given({ a: '1', b: '1', n: 1 }, { a: '1', b: '2', n: 2 });
+    rows.begin(1);
+    rows.name({ a: '1', b: '2' }).turn = 1;
+    expect(rows.get({ a: '1', b: '2' }).n).toBe(2);
+    expect(() => rows.find({ a: '1', b: '1' })).toThrow('the event does not name row table (1, 1)');
+    expect(() => rows.put({ a: '1', b: '1', n: 3 })).toThrow('the event does not name row table (1, 1)');
+  });
+
   test('refuses a row that no event names, so that a fold cannot read what was not loaded', () => {
     expect(() => given().find({ a: '2', b: '1' })).toThrow('the event does not name row table (2, 1)');
   });
