@@ -90,8 +90,9 @@ export class IdempotentRequests {
     const end = find === undefined ? 'never_made' : await find(generationId, row.since);
     if (end === 'open') throw keyInUse();
     if (end === 'charged') {
-      await this.table.end(secrets.id, row.holder, 'not_kept').catch(() => undefined);
-      throw answerNotKept(generationId);
+      // Where another process has taken it over meanwhile, the charge is that one's, and its answer comes.
+      const isLost = await this.table.end(secrets.id, row.holder, 'not_kept').catch(() => true);
+      throw isLost ? answerNotKept(generationId) : keyInUse();
     }
     const attempt = end === 'released' ? row.attempt + 1 : row.attempt;
     const taken = await this.table.takeOver(secrets.id, row.holder, holder, attempt).catch(() => {

@@ -118,9 +118,13 @@ export class RequestsTable {
     await this.query('renew-requests', RENEW, values);
   }
 
-  /** Ends a claim. Nothing happens where another process has taken it over. `running`: whoever asks next has to find out. */
-  async end(id: Buffer, holder: Buffer, state: RequestRow['state'], answer: Buffer | null = null): Promise<void> {
-    await this.query('end-request', END, [id, holder, state, answer]);
+  /**
+   * Ends a claim. `running`: whoever asks next has to find out.
+   * @returns whether it was this holder's; nothing happens where another process has taken it over
+   */
+  async end(id: Buffer, holder: Buffer, state: RequestRow['state'], answer: Buffer | null = null): Promise<boolean> {
+    const { rowCount } = await this.query('end-request', END, [id, holder, state, answer]);
+    return rowCount === 1;
   }
 
   /** Removes rows that are forgotten, the oldest first. @returns how many */
