@@ -51,7 +51,7 @@ export class ChatCompletion {
   private async charging(generation: Generation, completed: CompletedChat): Promise<{ outcome: Outcome; answer: ChatAnswer }> {
     try {
       const outcome = await this.outcome(generation, completed);
-      const usage = usageBlock(outcome.usage, costOf(outcome.usage, generation.model.prices));
+      const usage = usageBlock(outcome.usage, outcome.cost);
       return { outcome, answer: answerOf(generation, completionBody(generation, completed.completion, usage), true) };
     } catch (error) {
       await this.settlements.release(generation, 'provider_error');
@@ -63,7 +63,9 @@ export class ChatCompletion {
     const text = asChoices(completion['choices'])
       .map((choice) => generatedText(choice['message'] as never))
       .join('');
-    return { ...(await this.estimate.complete(generation, usage, text)), outcome: 'completed', upstreamId, status: OK };
+    const counted = await this.estimate.complete(generation, usage, text);
+    const cost = costOf(counted.usage, generation.model.prices);
+    return { ...counted, cost, outcome: 'completed', upstreamId, status: OK };
   }
 }
 

@@ -4,7 +4,7 @@ import type { ReleaseReason, SettledUsage, SettlementOutcome } from '../accounts
 import { AccountWriter } from '../accounts/index.js';
 import type { Principal } from '../http/authentication.js';
 import { pico, ZERO } from '../kernel/credits.js';
-import { type Cost, costOf, costToJson, type Usage } from '../pricing/index.js';
+import { type Cost, costToJson, type Usage } from '../pricing/index.js';
 import { causeOf, type Generation } from './generation.js';
 import { LiveGenerations } from './live-generations.js';
 import { type PendingEnd, SettlementRetries } from './settlement-retries.js';
@@ -18,6 +18,7 @@ export const NOTHING: Cost = { exact: pico(0n), rounded: ZERO, lines: [] };
 
 export interface Outcome {
   readonly usage: Usage;
+  readonly cost: Cost;
   readonly source: SettledUsage['source'];
   readonly anomalies: readonly string[];
   readonly outcome: SettlementOutcome;
@@ -43,9 +44,8 @@ export class Settlements {
   ) {}
 
   /** Charges what the generation used. Resolves when the charge is durable, or kept to be repeated. */
-  async settle(generation: Generation, { usage, source, anomalies, outcome, upstreamId, status }: Outcome): Promise<Cost> {
+  async settle(generation: Generation, { usage, cost, source, anomalies, outcome, upstreamId, status }: Outcome): Promise<void> {
     const { id, model, provider, call, principal } = generation;
-    const cost = costOf(usage, model.prices);
     await this.end({
       accountId: principal.accountId,
       command: {
@@ -68,7 +68,6 @@ export class Settlements {
       },
       cause: causeOf('settle', id, principal),
     });
-    return cost;
   }
 
   /** Gives the reservation back because nothing was served. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ApiError } from '../http/api-error.js';
+import { costOf } from '../pricing/index.js';
 import { type ChatStream, ProviderError } from '../providers/index.js';
 import { isServed } from './answer.js';
 import { ChunkFrames } from './chunk-frames.js';
@@ -67,7 +68,8 @@ export class ChatStreaming {
   private async endReservation(generation: Generation, relay: StreamRelay, end: StreamEnd): Promise<Ending> {
     if (isServed(relay.generated, end.as === 'completed' ? relay.finishReason : undefined, relay.reported)) {
       const outcome = await this.outcome(generation, relay, end);
-      return { usage: usageBlock(outcome.usage, await this.settlements.settle(generation, outcome)), charged: true };
+      await this.settlements.settle(generation, outcome);
+      return { usage: usageBlock(outcome.usage, outcome.cost), charged: true };
     }
     await this.settlements.release(generation, RELEASE_REASON[end.as]);
     return { usage: usageBlock(relay.reported?.usage ?? {}, NOTHING), charged: false };
@@ -80,7 +82,8 @@ export class ChatStreaming {
     const source = counted.source === 'provider' && end.as !== 'client_gone' && !relay.isConnected ? 'drained' : counted.source;
     const anomalies =
       relay.textCut && source === 'estimated' ? [...counted.anomalies, 'answer_longer_than_counted'] : counted.anomalies;
-    return { usage: counted.usage, source, anomalies, outcome, upstreamId: relay.upstreamId, status: OK };
+    const cost = costOf(counted.usage, generation.model.prices);
+    return { usage: counted.usage, cost, source, anomalies, outcome, upstreamId: relay.upstreamId, status: OK };
   }
 }
 
