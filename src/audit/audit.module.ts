@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { EventStore } from '../event-store/event-store.js';
 import { GatewayClock } from '../http/clock.js';
-import { SignCheckpointJob } from './checkpoint.job.js';
-import { openCheckpointKey } from './checkpoint-key.js';
+import { SignCheckpointJob } from './checkpoints/checkpoint.job.js';
+import { openCheckpointKey } from './checkpoints/checkpoint-key.js';
 
 export interface AuditOptions {
   readonly dataDir: string;

@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 import type { RawEvent } from '../event-store/read-wire.js';
-import { AccountAudit, type AccountFigures } from './account-audit.js';
-import { PriceVersions } from './account-audit-prices.js';
-import type { Json, Problem } from './account-audit-rules.js';
-import { type Checkpoint, checkpointFrom, keyIdOf, verifyCheckpoint } from './checkpoint.js';
+import { type Checkpoint, checkpointFrom, keyIdOf, verifyCheckpoint } from './checkpoints/checkpoint.js';
+import { leafHash, verifyInclusion } from './checkpoints/merkle-tree.js';
 import { EVIDENCE_FORMAT, type EvidenceEvent, type EvidenceStream } from './evidence.js';
-import { leafHash, verifyInclusion } from './merkle-tree.js';
+import { AccountAudit, type AccountFigures } from './rules/account-audit.js';
+import { PriceVersions } from './rules/account-audit-prices.js';
+import type { Json, Problem } from './rules/account-audit-rules.js';
 import { readPrices } from './verify-account.js';
 import { leafOfHash, NO_EVENT, verifyLink } from './verify-chain.js';
 

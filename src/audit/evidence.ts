@@ -1,9 +1,9 @@
 import type { EventStore } from '../event-store/event-store.js';
 import { decodeRawEvent, type RawEvent } from '../event-store/read-wire.js';
-import { LEDGER_PREFIXES } from './checkpoint.events.js';
-import { type Checkpoint } from './checkpoint.js';
-import { readStoredCheckpointsBackwards } from './checkpoint-stream.js';
-import { leafHash, MerkleTree } from './merkle-tree.js';
+import { LEDGER_PREFIXES } from './checkpoints/checkpoint.events.js';
+import { type Checkpoint } from './checkpoints/checkpoint.js';
+import { readStoredCheckpointsBackwards } from './checkpoints/checkpoint-stream.js';
+import { leafHash, MerkleTree } from './checkpoints/merkle-tree.js';
 import { accountStreamOf, PriceStreams } from './verify-account.js';
 import { leafOfHash } from './verify-chain.js';
 

@@ -1,8 +1,8 @@
 import type { EventStore } from '../event-store/event-store.js';
 import { decodeRawEvent } from '../event-store/read-wire.js';
-import { recomputeCost } from './account-audit-prices.js';
-import type { AuditedFact, Json, Problem } from './account-audit-rules.js';
-import type { AuditedLot } from './account-audit-state.js';
+import { recomputeCost } from './rules/account-audit-prices.js';
+import type { AuditedFact, Json, Problem } from './rules/account-audit-rules.js';
+import type { AuditedLot } from './rules/account-audit-state.js';
 import { accountStreamOf, verifyAccount } from './verify-account.js';
 
 /** All that is known about a call, and whether its cost can be computed again. */

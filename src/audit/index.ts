@@ -1,10 +1,10 @@
 export { AuditModule } from './audit.module.js';
-export { CHECKPOINTS_STREAM, LEDGER_PREFIXES, leafOf } from './checkpoint.events.js';
-export { SignCheckpointJob } from './checkpoint.job.js';
-export { type Checkpoint, checkpointHash, keyIdOf, verifyCheckpoint } from './checkpoint.js';
-export { CheckpointFileDamaged, readCheckpointFile } from './checkpoint-file.js';
-export { type CheckpointKeyLocation, findCheckpointPublicKey, parsePublicKey } from './checkpoint-key.js';
-export { readStoredCheckpoints, type StoredCheckpoint } from './checkpoint-stream.js';
+export { CHECKPOINTS_STREAM, LEDGER_PREFIXES, leafOf } from './checkpoints/checkpoint.events.js';
+export { SignCheckpointJob } from './checkpoints/checkpoint.job.js';
+export { type Checkpoint, checkpointHash, keyIdOf, verifyCheckpoint } from './checkpoints/checkpoint.js';
+export { CheckpointFileDamaged, readCheckpointFile } from './checkpoints/checkpoint-file.js';
+export { type CheckpointKeyLocation, findCheckpointPublicKey, parsePublicKey } from './checkpoints/checkpoint-key.js';
+export { readStoredCheckpoints, type StoredCheckpoint } from './checkpoints/checkpoint-stream.js';
 export {
   type CheckpointProblem,
   type CheckpointProblemKind,
@@ -13,4 +13,4 @@ export {
   type KnownCheckpoints,
   type LedgerLeaf,
   verifyCheckpoints,
-} from './checkpoint-verification.js';
+} from './checkpoints/checkpoint-verification.js';

@@ -1,8 +1,8 @@
 import type { EventStore } from '../event-store/event-store.js';
 import type { RawEvent } from '../event-store/read-wire.js';
-import { AccountAudit } from './account-audit.js';
-import { PriceVersions } from './account-audit-prices.js';
-import type { AuditedFact, Problem } from './account-audit-rules.js';
+import { AccountAudit } from './rules/account-audit.js';
+import { PriceVersions } from './rules/account-audit-prices.js';
+import type { AuditedFact, Problem } from './rules/account-audit-rules.js';
 import { type ChainHead, NO_EVENT, verifyLink } from './verify-chain.js';
 import { takePrice } from './verify-ledger.js';
 

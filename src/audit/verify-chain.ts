@@ -1,6 +1,6 @@
 import { hash as digest } from 'node:crypto';
 import type { RawEvent } from '../event-store/read-wire.js';
-import type { AuditedFact, Json, Problem } from './account-audit-rules.js';
+import type { AuditedFact, Json, Problem } from './rules/account-audit-rules.js';
 
 /** The end of a stream's hash chain, as far as it has been read. */
 export interface ChainHead {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { EventStore } from '../event-store/event-store.js';
-import { LEDGER_PREFIXES } from './checkpoint.events.js';
-import type { KnownCheckpoints } from './checkpoint-verification.js';
+import { LEDGER_PREFIXES } from './checkpoints/checkpoint.events.js';
+import type { KnownCheckpoints } from './checkpoints/checkpoint-verification.js';
 import type { LedgerReport } from './verify-ledger.js';
 
 export interface VerificationTask {

@@ -1,9 +1,9 @@
 import { decodeRawEvent, type RawEvent } from '../event-store/read-wire.js';
-import { AccountAudit, type AccountFigures } from './account-audit.js';
-import { boundedMemory, exactMemory, FingerprintSet, Unsure } from './account-audit-memory.js';
-import { PriceVersions } from './account-audit-prices.js';
-import type { AuditedFact, Problem } from './account-audit-rules.js';
-import { type CheckpointReport, type CheckpointVerification } from './checkpoint-verification.js';
+import { type CheckpointReport, type CheckpointVerification } from './checkpoints/checkpoint-verification.js';
+import { AccountAudit, type AccountFigures } from './rules/account-audit.js';
+import { boundedMemory, exactMemory, FingerprintSet, Unsure } from './rules/account-audit-memory.js';
+import { PriceVersions } from './rules/account-audit-prices.js';
+import type { AuditedFact, Problem } from './rules/account-audit-rules.js';
 import { type ChainHead, leafOfHash, NO_EVENT, verifyLink } from './verify-chain.js';
 
 const ACCOUNT_PREFIX = 'account-';

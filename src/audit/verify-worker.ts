@@ -2,7 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { EventStore } from '../event-store/event-store.js';
-import { CheckpointVerification } from './checkpoint-verification.js';
+import { CheckpointVerification } from './checkpoints/checkpoint-verification.js';
 import type { FromAuditor, ToAuditor, VerificationTask } from './verify-in-worker.js';
 import { LedgerVerification } from './verify-ledger.js';
 

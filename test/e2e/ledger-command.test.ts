@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openCheckpointKey } from '../../src/audit/checkpoint-key.js';
+import { openCheckpointKey } from '../../src/audit/checkpoints/checkpoint-key.js';
 import { SignCheckpointJob } from '../../src/audit/index.js';
 import { EventStore } from '../../src/event-store/event-store.js';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.js';

@@ -7,10 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { SignCheckpointJob } from '../../src/audit/checkpoint.job.js';
-import { type Checkpoint, checkpointHash, keyIdOf, signCheckpoint, verifyCheckpoint } from '../../src/audit/checkpoint.js';
-import { appendToCheckpointFile } from '../../src/audit/checkpoint-file.js';
-import { openCheckpointKey } from '../../src/audit/checkpoint-key.js';
+import { SignCheckpointJob } from '../../src/audit/checkpoints/checkpoint.job.js';
+import {
+  type Checkpoint,
+  checkpointHash,
+  keyIdOf,
+  signCheckpoint,
+  verifyCheckpoint,
+} from '../../src/audit/checkpoints/checkpoint.js';
+import { appendToCheckpointFile } from '../../src/audit/checkpoints/checkpoint-file.js';
+import { openCheckpointKey } from '../../src/audit/checkpoints/checkpoint-key.js';
 import {
   findCheckpointPublicKey,
   LEDGER_PREFIXES,

@@ -22,7 +22,7 @@ import { openQueue } from '../../src/jobs/job-queue.js';
 import { KeptEnds } from '../../src/jobs/kept-ends.js';
 import type { OverdueReservation } from '../../src/jobs/overdue-reservations.js';
 import { RecoverReservationsJob } from '../../src/jobs/recover-reservations.job.js';
-import { priceTable } from '../../src/pricing/index.js';
+import { costOf, priceTable } from '../../src/pricing/index.js';
 import { grant, KEY, release, reserve, settle } from '../support/account-story.js';
 import { startTemporaryNode, type TemporaryNode, temporaryDirectory } from '../support/event-store-node.js';
 import { beforeDrop, createDatabase } from '../support/postgres.js';
@@ -292,8 +292,11 @@ describe('an end that comes after the release', () => {
     test('one that its own process settles is handed to the queue, which charges it', async () => {
       const live = new LiveGenerations(process.accounts, clock, new ReservationTimes(TTL));
       live.add('released', accountId, clock.at);
-      await new Settlements(process.accounts, process.kept, live).settle(generationOf(accountId, 'released'), {
-        usage: { input_uncached: 7 },
+      const usage = { input_uncached: 7 };
+      const generation = generationOf(accountId, 'released');
+      await new Settlements(process.accounts, process.kept, live).settle(generation, {
+        usage,
+        cost: costOf(usage, generation.model.prices),
         source: 'provider',
         anomalies: [],
         outcome: 'completed',

@@ -10,7 +10,7 @@ import {
   MerkleTree,
   verifyConsistency,
   verifyInclusion,
-} from '../../src/audit/merkle-tree.js';
+} from '../../src/audit/checkpoints/merkle-tree.js';
 
 const LEAVES_MAX = 700;
 const leaves = Array.from({ length: LEAVES_MAX }, (_, index) => leafHash(Buffer.from(`leaf ${index}`)));

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import { type EventStoreDBClient, StreamNotFoundError } from '@eventstore/db-client';
 import canonicalize from 'canonicalize';
-import { AccountAudit as Auditor } from '../../src/audit/account-audit.js';
-import { PriceVersions } from '../../src/audit/account-audit-prices.js';
-import type { Problem } from '../../src/audit/account-audit-rules.js';
+import { AccountAudit as Auditor } from '../../src/audit/rules/account-audit.js';
+import { PriceVersions } from '../../src/audit/rules/account-audit-prices.js';
+import type { Problem } from '../../src/audit/rules/account-audit-rules.js';
 
 export class AuditError extends Error {}
 

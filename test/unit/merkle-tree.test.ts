@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { leafHash, MerkleFrontier, MerkleTree, verifyConsistency, verifyInclusion } from '../../src/audit/merkle-tree.js';
+import {
+  leafHash,
+  MerkleFrontier,
+  MerkleTree,
+  verifyConsistency,
+  verifyInclusion,
+} from '../../src/audit/checkpoints/merkle-tree.js';
 
 /** Inputs, roots and proofs of the reference implementation of RFC 6962 (certificate-transparency, merkle_tree_test.cc). */
 const INPUTS = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'];

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import type { AuditedFact } from '../account-audit-rules.js';
-import type { AuditedLot } from '../account-audit-state.js';
+import type { AuditedFact } from '../rules/account-audit-rules.js';
+import type { AuditedLot } from '../rules/account-audit-state.js';
 import { verifyAccount } from '../verify-account.js';
 import { connect } from './connection.js';
 import { credits, fields, inCredits, say, sayJson, table, time } from './output.js';

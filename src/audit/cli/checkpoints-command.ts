@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { type Checkpoint, checkpointHash, keyIdOf, verifyCheckpoint } from '../checkpoint.js';
-import { readStoredCheckpoints } from '../checkpoint-stream.js';
+import { type Checkpoint, checkpointHash, keyIdOf, verifyCheckpoint } from '../checkpoints/checkpoint.js';
+import { readStoredCheckpoints } from '../checkpoints/checkpoint-stream.js';
 import { connect } from './connection.js';
 import { exportedCheckpoints, publicKeyOf } from './keys.js';
 import { say, sayJson, table } from './output.js';

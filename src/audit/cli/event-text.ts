@@ -1,4 +1,4 @@
-import type { Json } from '../account-audit-rules.js';
+import type { Json } from '../rules/account-audit-rules.js';
 import { credits } from './output.js';
 
 const amount = (text: unknown): string => credits(BigInt(String(text)));

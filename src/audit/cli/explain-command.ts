@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { EventStore } from '../../event-store/event-store.js';
-import type { AuditedFact, Json } from '../account-audit-rules.js';
 import { type Explanation, explainGeneration, findAccountOf } from '../explain-generation.js';
+import type { AuditedFact, Json } from '../rules/account-audit-rules.js';
 import { connect } from './connection.js';
 import { eventText } from './event-text.js';
 import { credits, fields, Progress, say, sayJson, table, time } from './output.js';

@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Checkpoint } from '../checkpoint.js';
-import { readCheckpointFile } from '../checkpoint-file.js';
-import { findCheckpointPublicKey, parsePublicKey } from '../checkpoint-key.js';
+import { type Checkpoint } from '../checkpoints/checkpoint.js';
+import { readCheckpointFile } from '../checkpoints/checkpoint-file.js';
+import { findCheckpointPublicKey, parsePublicKey } from '../checkpoints/checkpoint-key.js';
 import { dataDirOf } from './connection.js';
 import { WrongUsage } from './usage.js';
 

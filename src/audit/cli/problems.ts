@@ -1,4 +1,4 @@
-import type { Problem } from '../account-audit-rules.js';
+import type { Problem } from '../rules/account-audit-rules.js';
 import { say } from './output.js';
 
 /** What is wrong, below what was asked for. */

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import type { AccountAudit } from '../account-audit.js';
+import type { AccountAudit } from '../rules/account-audit.js';
 import { verifyAccount } from '../verify-account.js';
 import { until } from './balance-command.js';
 import { connect } from './connection.js';

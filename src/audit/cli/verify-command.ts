@@ -1,10 +1,10 @@
 import { hash as digest, type KeyObject } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { EventStore } from '../../event-store/event-store.js';
-import { type Problem, RULES } from '../account-audit-rules.js';
-import type { Checkpoint } from '../checkpoint.js';
-import { readStoredCheckpoints } from '../checkpoint-stream.js';
-import type { CheckpointReport } from '../checkpoint-verification.js';
+import type { Checkpoint } from '../checkpoints/checkpoint.js';
+import { readStoredCheckpoints } from '../checkpoints/checkpoint-stream.js';
+import type { CheckpointReport } from '../checkpoints/checkpoint-verification.js';
+import { type Problem, RULES } from '../rules/account-audit-rules.js';
 import { verifyAccount } from '../verify-account.js';
 import { verifyLedger } from '../verify-in-worker.js';
 import type { LedgerReport } from '../verify-ledger.js';

@@ -1,5 +1,5 @@
 import { createPublicKey, hash as digest, type KeyObject, sign, verify } from 'node:crypto';
-import { canonicalJson } from '../event-store/canonical-json.js';
+import { canonicalJson } from '../../event-store/canonical-json.js';
 
 /**
  * A signed statement: "the ledger's first `treeSize` events have this Merkle root". Every member but the signature is under the

@@ -1,4 +1,4 @@
-import type { EventStore } from '../event-store/event-store.js';
+import type { EventStore } from '../../event-store/event-store.js';
 import { type Checkpoint, checkpointHash } from './checkpoint.js';
 import { appendToCheckpointFile, lastExported } from './checkpoint-file.js';
 import { readStoredCheckpoints, readStoredCheckpointsBackwards, type StoredCheckpoint } from './checkpoint-stream.js';

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { canonicalJson } from '../event-store/canonical-json.js';
+import { canonicalJson } from '../../event-store/canonical-json.js';
 import { type Checkpoint, checkpointFrom, checkpointHash } from './checkpoint.js';
 
 /** The exported file, or its last line, is not what this program wrote. */

@@ -1,4 +1,4 @@
-import { windowStart } from '../kernel/time.js';
+import { windowStart } from '../../kernel/time.js';
 import { book, checkLot, lotOf, mustBeFree } from './account-audit-lots.js';
 import type { AuditMemory } from './account-audit-memory.js';
 import { keyOf } from './account-audit-reservations.js';

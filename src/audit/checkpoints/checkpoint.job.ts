@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { EventStoreUnavailable, WrongExpectedRevision } from '../event-store/errors.js';
-import type { EventStore } from '../event-store/event-store.js';
-import { type Clock, instantFromText, instantToText } from '../kernel/time.js';
+import { EventStoreUnavailable, WrongExpectedRevision } from '../../event-store/errors.js';
+import type { EventStore } from '../../event-store/event-store.js';
+import { type Clock, instantFromText, instantToText } from '../../kernel/time.js';
 import { checkpointHash, NO_CHECKPOINT, signCheckpoint } from './checkpoint.js';
 import { CheckpointsDiverged, exportCheckpoints, exportedRevision } from './checkpoint-export.js';
 import { CheckpointFileDamaged } from './checkpoint-file.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { GENESIS_HASH, seal } from '../event-store/envelope.js';
-import type { EventStore, StoredEvent } from '../event-store/event-store.js';
+import { GENESIS_HASH, seal } from '../../event-store/envelope.js';
+import type { EventStore, StoredEvent } from '../../event-store/event-store.js';
 import { CHECKPOINT_SIGNED, CHECKPOINTS_STREAM, type CheckpointSignedData } from './checkpoint.events.js';
 import { type Checkpoint, checkpointFrom } from './checkpoint.js';
 

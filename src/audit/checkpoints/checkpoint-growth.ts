@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { EventStore } from '../event-store/event-store.js';
+import type { EventStore } from '../../event-store/event-store.js';
 import { LEDGER_PREFIXES, leafOf } from './checkpoint.events.js';
 import { type Checkpoint, keyIdOf, verifyCheckpoint } from './checkpoint.js';
 import type { StoredCheckpoint } from './checkpoint-stream.js';

@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../event-store/event-store.js';
+import type { StoredEvent } from '../../event-store/event-store.js';
 import type { Checkpoint } from './checkpoint.js';
 
 export const CHECKPOINTS_STREAM = 'checkpoints';

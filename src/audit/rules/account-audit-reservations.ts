@@ -1,4 +1,4 @@
-import { windowStart } from '../kernel/time.js';
+import { windowStart } from '../../kernel/time.js';
 import { book, checkLot, isSame, lotOf, partsOf, shown } from './account-audit-lots.js';
 import type { AuditMemory } from './account-audit-memory.js';
 import { recomputeCost } from './account-audit-prices.js';

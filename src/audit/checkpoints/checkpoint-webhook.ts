@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { request } from 'undici';
-import { canonicalJson } from '../event-store/canonical-json.js';
-import type { EventStore } from '../event-store/event-store.js';
+import { canonicalJson } from '../../event-store/canonical-json.js';
+import type { EventStore } from '../../event-store/event-store.js';
 import type { Checkpoint } from './checkpoint.js';
 import { readStoredCheckpoints, type StoredCheckpoint } from './checkpoint-stream.js';
 

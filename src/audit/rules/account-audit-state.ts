@@ -1,4 +1,4 @@
-import type { Instant } from '../kernel/time.js';
+import type { Instant } from '../../kernel/time.js';
 import type { PriceVersions } from './account-audit-prices.js';
 
 /** What an auditor knows of a lot: every way in and out of it by itself. Amounts in nano-credits. */
