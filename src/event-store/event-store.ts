@@ -195,10 +195,16 @@ export class EventStore {
   }
 
   private async withinTimeout(opening: Promise<unknown>): Promise<ReadCall> {
-    const late = delay(this.timeoutMs, undefined, { ref: false }).then(() => {
-      throw new Error(`no connection within ${this.timeoutMs} ms`);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no connection within ${this.timeoutMs} ms`)), this.timeoutMs).unref();
     });
-    return (await Promise.race([opening, late])) as ReadCall;
+    try {
+      return (await Promise.race([opening, late])) as ReadCall;
+    } finally {
+      // One that runs on would keep the call, and all that it has read, in memory until its end.
+      clearTimeout(timer);
+    }
   }
 }
 
