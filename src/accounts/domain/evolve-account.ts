@@ -121,7 +121,7 @@ export function evolve(state: Account, event: AccountEvent, at: Instant): Accoun
 function reserved(account: Mutable<Account>, data: CreditsReserved['data']): void {
   const amount = nanoFromText(data.amount);
   for (const hold of data.holds) changeLot(account, hold.lotId, { held: BigInt(hold.amount) });
-  changeKey(account, data.keyId, (key) => ({ ...key, held: plus(key.held, amount) }));
+  changeKey(account, data.keyId, (key) => usedKey(key, key.spent, key.windowStart, plus(key.held, amount)));
   mutable(account.reservations).set(data.reservationId, {
     generationId: data.generationId,
     keyId: data.keyId,
@@ -152,12 +152,7 @@ function settled(account: Mutable<Account>, data: ReservationSettled['data'], at
   const reservation = close(account, data.reservationId, { as: 'settled', cost, shortfall });
   for (const debit of data.debits) changeLot(account, debit.lotId, { remaining: -BigInt(debit.amount) });
   account.receivable = plus(account.receivable, shortfall);
-  changeKey(account, reservation.keyId, (key) => ({
-    ...key,
-    spent: plus(spentInWindow(key, at), cost),
-    windowStart: key.limitReset === undefined ? key.windowStart : windowStart(key.limitReset, at),
-    held: minus(key.held, reservation.amount),
-  }));
+  changeKey(account, reservation.keyId, (key) => charged(key, cost, minus(key.held, reservation.amount), at));
 }
 
 function settledLate(account: Mutable<Account>, data: LateSettlementRecorded['data'], at: Instant): void {
@@ -166,17 +161,13 @@ function settledLate(account: Mutable<Account>, data: LateSettlementRecorded['da
   remember(account, data.reservationId, { as: 'settled', cost, shortfall });
   for (const debit of data.debits) changeLot(account, debit.lotId, { remaining: -BigInt(debit.amount) });
   account.receivable = plus(account.receivable, shortfall);
-  changeKey(account, data.keyId, (key) => ({
-    ...key,
-    spent: plus(spentInWindow(key, at), cost),
-    windowStart: key.limitReset === undefined ? key.windowStart : windowStart(key.limitReset, at),
-  }));
+  changeKey(account, data.keyId, (key) => charged(key, cost, key.held, at));
 }
 
 function released(account: Mutable<Account>, data: ReservationReleased['data']): void {
   const { reason, generationId, keyId } = data;
   const reservation = close(account, data.reservationId, { as: 'released', reason, generationId, keyId });
-  changeKey(account, reservation.keyId, (key) => ({ ...key, held: minus(key.held, reservation.amount) }));
+  changeKey(account, reservation.keyId, (key) => usedKey(key, key.spent, key.windowStart, minus(key.held, reservation.amount)));
 }
 
 /** Ends a reservation: what it held is held no longer. */
@@ -225,8 +216,13 @@ function changeLot(account: Account, lotId: LotId, change: { remaining?: bigint;
   const remaining = change.remaining === undefined ? lot.remaining : nano(lot.remaining + change.remaining);
   const held = change.held === undefined ? lot.held : nano(lot.held + change.held);
   const frozen = change.frozen === undefined ? lot.frozen : nano(lot.frozen + change.frozen);
-  if (remaining === 0n && held === 0n) mutable(account.lots).delete(lotId);
-  else mutable(account.lots).set(lotId, { ...lot, remaining, held, frozen });
+  if (remaining === 0n && held === 0n) {
+    mutable(account.lots).delete(lotId);
+    return;
+  }
+  // Written out: spreading the lot would cost more than all the rest of a fold.
+  const { priority, costBasis, effectiveAt, expiresAt } = lot;
+  mutable(account.lots).set(lotId, { lotId, priority, costBasis, effectiveAt, expiresAt, remaining, held, frozen });
 }
 
 /** Gives credits to a lot, also to one that was used up. */
@@ -248,6 +244,21 @@ function changeKey(account: Account, keyId: KeyId, change: (key: ApiKey) => ApiK
   const key = account.keys.get(keyId);
   if (!key) throw new Error(`an event names key ${keyId}, which was never issued`);
   mutable(account.keys).set(keyId, change(key));
+}
+
+/** A key that a cost is charged to, in the limit window that holds `at`. */
+const charged = (key: ApiKey, cost: NanoCredits, held: NanoCredits, at: Instant): ApiKey =>
+  usedKey(
+    key,
+    plus(spentInWindow(key, at), cost),
+    key.limitReset === undefined ? key.windowStart : windowStart(key.limitReset, at),
+    held,
+  );
+
+/** Written out, as lots are: it happens with every reservation and every settlement. */
+function usedKey(key: ApiKey, spent: NanoCredits, windowStart: Instant, held: NanoCredits): ApiKey {
+  const { keyId, secretHash, name, limit, limitReset, expiresAt, revoked } = key;
+  return { keyId, secretHash, name, limit, limitReset, expiresAt, revoked, spent, windowStart, held };
 }
 
 const termsOfKey = (data: ApiKeyIssued['data'] | ApiKeyChanged['data']) => ({
