@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { type Cause, type EventToAppend, seal } from '../event-store/envelope.js';
+import type { Cause, EventToAppend } from '../event-store/envelope.js';
 import { AppendOutcomeUnknown, EventStoreUnavailable, WriteQueueFull, WrongExpectedRevision } from '../event-store/errors.js';
 import type { Appended, EventStore } from '../event-store/event-store.js';
 import type { AccountId } from '../kernel/ids.js';
-import { type Clock, type Instant, instantToText } from '../kernel/time.js';
+import type { Clock, Instant } from '../kernel/time.js';
 import { memoryOf } from './account-memory.js';
 import { AccountReader } from './account-reader.js';
 import { AccountSnapshots, type ReportProblem } from './account-snapshots.js';
@@ -13,6 +13,7 @@ import { type AccountCommand, type AccountRejection, accountDecider } from './do
 import { type Account, copyAccount } from './domain/account.js';
 import { type AccountEvent, accountStream } from './domain/accounts.events.js';
 import { KnownAccount, type Place } from './known-account.js';
+import { SealedBatch } from './sealed-batch.js';
 
 /** The answer to a command, given when it is durable. */
 export interface Answer {
@@ -209,7 +210,7 @@ export class AccountWriter {
    */
   private decide(known: KnownAccount, batch: readonly Pending[]): Decision {
     const at = Math.max(this.clock.now(), known.account.lastEventAt);
-    const chain = new Chain(known, at);
+    const chain = new SealedBatch(known, at);
     const decided: Decided[] = [];
     let state = known.account;
     let unfolded: readonly AccountEvent[] = [];
@@ -293,47 +294,6 @@ export class AccountWriter {
     this.entries.set(accountId, entry);
   }
 }
-
-/** What a batch makes happen, sealed one after the other, as far as one append takes it. */
-class Chain {
-  readonly sealed: EventToAppend[] = [];
-  private readonly stream: string;
-  private revision: bigint;
-  private previousHash: string;
-  private bytes = 0;
-  private readonly occurredAt: string;
-
-  constructor({ stream, revision, lastHash }: KnownAccount, at: Instant) {
-    this.stream = stream;
-    this.revision = revision;
-    this.previousHash = lastHash;
-    this.occurredAt = instantToText(at);
-  }
-
-  /** @returns false, and nothing is added, where the append would become too large; the first command always fits */
-  add(events: readonly AccountEvent[], cause: Cause): boolean {
-    const before = this.sealed.length;
-    let { revision, previousHash, bytes } = this;
-    events.forEach((event, index) => {
-      revision += 1n;
-      const sealed = seal({ stream: this.stream, revision, previousHash }, event, cause, index, this.occurredAt);
-      previousHash = sealed.hash;
-      bytes += sealed.dataJson.length + sealed.metadataJson.length + EVENT_BYTES;
-      this.sealed.push(sealed);
-    });
-    if (bytes > APPEND_BYTES_MAX && before > 0) {
-      this.sealed.length = before;
-      return false;
-    }
-    Object.assign(this, { revision, previousHash, bytes });
-    return true;
-  }
-}
-
-/** EventStoreDB takes 1 MiB; a text in other scripts than Latin has up to three bytes a character. */
-const APPEND_BYTES_MAX = 340_000;
-/** Of an event's type and its frame. */
-const EVENT_BYTES = 100;
 
 function foldAll(account: Account, events: readonly AccountEvent[], at: Instant): Account {
   let state = account;

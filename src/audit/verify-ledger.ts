@@ -4,6 +4,7 @@ import { AccountAudit, type AccountFigures } from './rules/account-audit.js';
 import { boundedMemory, exactMemory, FingerprintSet, Unsure } from './rules/account-audit-memory.js';
 import { PriceVersions } from './rules/account-audit-prices.js';
 import type { AuditedFact, Problem } from './rules/account-audit-rules.js';
+import { noTotals } from './rules/account-audit-state.js';
 import { type ChainHead, leafOfHash, NO_EVENT, verifyLink } from './verify-chain.js';
 
 const ACCOUNT_PREFIX = 'account-';
@@ -152,15 +153,7 @@ function takeSurely(audit: AccountAudit, fact: AuditedFact): boolean {
 }
 
 export const noFigures = (): AccountFigures => ({
-  granted: 0n,
-  charged: 0n,
-  spent: 0n,
-  expired: 0n,
-  clawedBack: 0n,
-  cashRefunded: 0n,
-  refunded: 0n,
-  waived: 0n,
-  adjusted: 0n,
+  ...noTotals(),
   available: 0n,
   notInForce: 0n,
   held: 0n,

@@ -7,6 +7,7 @@ import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js'
 import { nano } from '../../src/kernel/credits.js';
 import { Books } from '../support/account-books.js';
 import { anyStep, knownFrom, type Step } from '../support/account-commands.js';
+import { EVENT_TYPES } from '../support/account-event-types.js';
 import { type Figures, ModelAccount } from '../support/account-model.js';
 import { KEY } from '../support/account-story.js';
 
@@ -153,31 +154,10 @@ describe('whatever is asked of an account, in whatever order', () => {
       for (const { event } of events) seen.add(event.type);
       for (const reason of reasons) seen.add(reason);
     }
-    expect([...seen].sort()).toEqual([...EVENTS, ...REFUSALS].sort());
+    expect([...seen].sort()).toEqual([...EVENT_TYPES, ...REFUSALS].sort());
   });
 });
 
-const EVENTS: readonly AccountEvent['type'][] = [
-  'AccountOpened',
-  'TierChanged',
-  'ApiKeyIssued',
-  'ApiKeyChanged',
-  'ApiKeyRevoked',
-  'CreditsGranted',
-  'CreditsReserved',
-  'ReservationExtended',
-  'ReservationSettled',
-  'ReservationReleased',
-  'LateSettlementRecorded',
-  'CreditsExpired',
-  'ShortfallRepaid',
-  'GenerationRefunded',
-  'TopUpRefunded',
-  'LotsFrozen',
-  'LotsUnfrozen',
-  'CreditsClawedBack',
-  'CreditsAdjusted',
-];
 /** All but `account_not_found`: the account is open here. */
 const REFUSALS = [
   'account_exists',

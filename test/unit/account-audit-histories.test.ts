@@ -8,6 +8,7 @@ import type { RawEvent } from '../../src/event-store/read-wire.js';
 import { nano } from '../../src/kernel/credits.js';
 import { Books } from '../support/account-books.js';
 import { anyStep, knownFrom, type Step } from '../support/account-commands.js';
+import { EVENT_TYPES } from '../support/account-event-types.js';
 import { KEY } from '../support/account-story.js';
 import { costOf, PRICE, pricesPublished, SealedStream } from '../support/sealed-stream.js';
 
@@ -70,29 +71,7 @@ test('whatever the rules let happen passes the audit, and both come to the same 
     runs,
   );
   // A history in which an event never happens would have shown nothing about it.
-  expect([...seen].sort()).toEqual(
-    [
-      'AccountOpened',
-      'TierChanged',
-      'ApiKeyIssued',
-      'ApiKeyChanged',
-      'ApiKeyRevoked',
-      'CreditsGranted',
-      'CreditsReserved',
-      'ReservationExtended',
-      'ReservationSettled',
-      'ReservationReleased',
-      'LateSettlementRecorded',
-      'CreditsExpired',
-      'ShortfallRepaid',
-      'GenerationRefunded',
-      'TopUpRefunded',
-      'LotsFrozen',
-      'LotsUnfrozen',
-      'CreditsClawedBack',
-      'CreditsAdjusted',
-    ].sort(),
-  );
+  expect([...seen].sort()).toEqual([...EVENT_TYPES].sort());
 });
 
 async function* reread(events: readonly RawEvent[]): AsyncGenerator<RawEvent> {

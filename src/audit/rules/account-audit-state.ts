@@ -98,6 +98,18 @@ export interface AuditTotals {
   adjusted: bigint;
 }
 
+export const noTotals = (): AuditTotals => ({
+  granted: 0n,
+  charged: 0n,
+  spent: 0n,
+  expired: 0n,
+  clawedBack: 0n,
+  cashRefunded: 0n,
+  refunded: 0n,
+  waived: 0n,
+  adjusted: 0n,
+});
+
 /** An account as its events tell it. */
 export class AuditedAccount {
   at: Instant = Number.NEGATIVE_INFINITY;
@@ -116,17 +128,7 @@ export class AuditedAccount {
   readonly reservations = new Map<string, AuditedReservation>();
   receivable = 0n;
   ended = 0;
-  readonly totals: AuditTotals = {
-    granted: 0n,
-    charged: 0n,
-    spent: 0n,
-    expired: 0n,
-    clawedBack: 0n,
-    cashRefunded: 0n,
-    refunded: 0n,
-    waived: 0n,
-    adjusted: 0n,
-  };
+  readonly totals = noTotals();
 
   constructor(readonly prices: PriceVersions) {}
 
