@@ -58,6 +58,7 @@ export class AppModule {
           databaseUrl: connections.databaseUrl,
           run: roles.has('jobs'),
           recoverEveryMs: reservationTimes.lookEveryMs,
+          abandonedCalls: configuration.ABANDONED_CALLS,
         }),
         ProjectionsModule.forRoot({ databaseUrl: connections.databaseUrl, run: roles.has('projections') }),
       ],

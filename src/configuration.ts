@@ -43,6 +43,8 @@ const environment = z.object({
   WELCOME_CREDITS: emptyIsUnset(z.string().default('')).transform(parseWelcomeCredits),
   /** A process that does not end or extend a reservation for this long is taken for dead. The same in all processes. */
   RESERVATION_TTL_MS: emptyIsUnset(z.coerce.number().int().min(3_000).max(86_400_000).default(900_000)),
+  /** What becomes of a reservation whose process died: given back and reported, or the estimate charged. */
+  ABANDONED_CALLS: emptyIsUnset(z.enum(['release', 'charge_estimate']).default('release')),
   PROVIDER_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   PROVIDER_IDLE_TIMEOUT_MS: milliseconds(120_000),
   CHECKPOINT_KEY: optionalText,

@@ -15,18 +15,20 @@ import { type PendingEnd, SettlementRetries } from '../completions/index.js';
 import { EventStore } from '../event-store/event-store.js';
 import { GatewayClock } from '../http/clock.js';
 import { Metrics } from '../http/metrics.controller.js';
+import { PriceBook } from '../pricing/index.js';
 import { EndReservationJob } from './end-reservation.job.js';
 import { ExpireCreditsJob } from './expire-credits.job.js';
 import { openQueue, openWorker, type QueueLocation } from './job-queue.js';
 import { KeptEnds } from './kept-ends.js';
 import { OverdueReservations } from './overdue-reservations.js';
-import { RecoverReservationsJob } from './recover-reservations.job.js';
+import { type AbandonedCalls, RecoverReservationsJob } from './recover-reservations.job.js';
 
 export interface JobsOptions extends QueueLocation {
   /** Whether this process works the queue off, or only adds to it. */
   readonly run: boolean;
   /** How often overdue reservations are looked for; as often as live ones are extended. */
   readonly recoverEveryMs: number;
+  readonly abandonedCalls: AbandonedCalls;
 }
 
 const OPTIONS = Symbol('JobsOptions');
@@ -69,8 +71,20 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
             accounts: AccountWriter,
             clock: GatewayClock,
             metrics: Metrics,
-          ) => new RecoverReservationsJob(overdue, kept, store, accounts, clock, metrics, 1.5 * options.recoverEveryMs),
-          inject: [OverdueReservations, KeptEnds, EventStore, AccountWriter, GatewayClock, Metrics],
+            prices: PriceBook,
+          ) =>
+            new RecoverReservationsJob(
+              overdue,
+              kept,
+              store,
+              accounts,
+              clock,
+              metrics,
+              1.5 * options.recoverEveryMs,
+              options.abandonedCalls,
+              prices,
+            ),
+          inject: [OverdueReservations, KeptEnds, EventStore, AccountWriter, GatewayClock, Metrics, PriceBook],
         },
       ],
       exports: [SettlementRetries],

@@ -1,21 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { Counter } from 'prom-client';
-import type { ReservationReleased } from '../accounts/domain/accounts.events.js';
-import type { AccountWriter } from '../accounts/index.js';
+import type { AccountEvent } from '../accounts/domain/accounts.events.js';
+import { type AccountCommand, type AccountWriter, findQuote } from '../accounts/index.js';
 import type { EventStore } from '../event-store/event-store.js';
 import type { Metrics } from '../http/metrics.controller.js';
 import type { AccountId, ReservationId } from '../kernel/ids.js';
 import type { Clock, Instant } from '../kernel/time.js';
+import type { PriceBook } from '../pricing/index.js';
+import { chargeAbandoned } from './charge-abandoned.js';
 import { eachAccount } from './each-account.js';
 import type { KeptEnds } from './kept-ends.js';
 import type { OverdueReservation, OverdueReservations } from './overdue-reservations.js';
 
 const RESERVATIONS_PER_RUN = 1_000;
 
+/** What becomes of the call that a process died over: nothing is charged, or what it is estimated to have cost. */
+export type AbandonedCalls = 'release' | 'charge_estimate';
+
 /**
- * Gives back what the reservations of dead processes hold. Such a call counts as started and its usage as unknown, so nothing is
- * charged, and it is reported. Only a reservation that is overdue by its account's own stream is released, and none whose end
+ * Ends the reservations of dead processes. Such a call counts as started and its usage as unknown: what it holds is given back, or
+ * the estimate is charged, as the policy says; and it is reported. Only a reservation that is overdue by its account's own stream is ended, and none whose end
  * is kept in the queue: that job carries the charge. It must have been overdue for a while in which the store could be
  * reached: after an outage, the processes that live extend theirs first.
  */
@@ -31,15 +36,17 @@ export class RecoverReservationsJob {
   constructor(
     private readonly overdue: OverdueReservations,
     private readonly kept: KeptEnds,
-    private readonly store: Pick<EventStore, 'isReachable'>,
+    private readonly store: Pick<EventStore, 'isReachable' | 'readBackwards'>,
     private readonly accounts: AccountWriter,
     private readonly clock: Clock,
     metrics: Metrics,
     private readonly graceMs: number,
+    private readonly policy: AbandonedCalls,
+    private readonly prices: Pick<PriceBook, 'version'>,
   ) {
     this.recovered = new Counter({
       name: 'reservations_recovered_total',
-      help: 'Overdue reservations given back because nobody had ended them',
+      help: 'Overdue reservations ended because nobody else had',
       labelNames: ['reason'],
       registers: [metrics.registry],
     });
@@ -70,28 +77,37 @@ export class RecoverReservationsJob {
 
   private async recover(accountId: AccountId, reservationId: ReservationId): Promise<void> {
     if (await this.kept.has(reservationId)) return;
-    const { events, rejection } = await this.accounts.execute(
-      accountId,
-      { type: 'ReleaseReservation', reservationId, reason: 'abandoned', onlyOverdue: true },
-      {
-        commandId: `recover:${reservationId}`,
-        correlationId: randomUUID(),
-        actor: { type: 'job', id: RecoverReservationsJob.jobName },
-      },
-    );
+    const { events, rejection } = await this.accounts.execute(accountId, await this.ending(accountId, reservationId), {
+      commandId: `recover:${reservationId}`,
+      correlationId: randomUUID(),
+      actor: { type: 'job', id: RecoverReservationsJob.jobName },
+    });
     // The hint was old: it goes on, or has ended.
     if (rejection?.reason === 'reservation_not_overdue' || rejection?.reason === 'reservation_not_open') return;
     if (rejection) throw new Error(`reservation ${reservationId} cannot be recovered: ${rejection.reason}`);
-    for (const event of events) if (event.type === 'ReservationReleased') this.report(accountId, event);
+    for (const event of events) this.report(accountId, event);
   }
 
-  private report(accountId: AccountId, { data: { reservationId, releases, reason } }: ReservationReleased): void {
-    this.recovered.inc({ reason });
+  private async ending(accountId: AccountId, reservationId: ReservationId): Promise<AccountCommand> {
+    const release = { type: 'ReleaseReservation', reservationId, reason: 'abandoned', onlyOverdue: true } as const;
+    if (this.policy === 'release') return release;
+    const quote = await findQuote(this.store, accountId, reservationId);
+    return (quote && chargeAbandoned(reservationId, quote, this.prices)) ?? release;
+  }
+
+  private report(accountId: AccountId, event: AccountEvent): void {
+    if (event.type !== 'ReservationReleased' && event.type !== 'ReservationSettled') return;
+    const { reservationId, releases } = event.data;
+    const charged = event.type === 'ReservationSettled';
+    this.recovered.inc({ reason: charged ? 'charged_estimate' : event.data.reason });
     this.logger.warn({
-      msg: 'nobody ended a reservation: what it held is given back, and its call is not billed',
+      msg: charged
+        ? 'nobody ended a reservation: the estimate is charged, and the rest of it given back'
+        : 'nobody ended a reservation: what it held is given back, and its call is not billed',
       accountId,
       reservationId,
-      amountNano: releases.reduce((total, { amount }) => total + BigInt(amount), 0n).toString(),
+      ...(charged ? { costNano: event.data.cost.rounded } : {}),
+      releasedNano: releases.reduce((total, { amount }) => total + BigInt(amount), 0n).toString(),
     });
   }
 }

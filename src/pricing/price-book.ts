@@ -2,6 +2,7 @@ import type { Cause } from '../event-store/envelope.js';
 import type { EventStore, StoredEvent } from '../event-store/event-store.js';
 import type { Clock, Instant } from '../kernel/time.js';
 import { BookedModel, type PricedModel, StreamHead } from './booked-model.js';
+import type { PriceVersion } from './domain/model.js';
 import { MODELS_STREAM, type ModelListed, PRICE_STREAM_PREFIX, priceStream } from './domain/pricing.events.js';
 import { type PublishModel, type PublishModelRejection, publishModelDecider } from './domain/publish-model.js';
 import { aliasNames, nameTable, slugOf } from './model-names.js';
@@ -66,6 +67,11 @@ export class PriceBook {
       this.listed = { models, from: now, until: Math.min(...booked.map((each) => each.stableUntil(now))) };
     }
     return this.listed.models;
+  }
+
+  /** The prices of a version, whether or not it is in force; undefined where the model never had it. */
+  version(model: string, priceVersion: string): PriceVersion | undefined {
+    return this.models.get(model)?.model.versions.find((each) => each.priceVersion === priceVersion);
   }
 
   /** Slugs of the models that take a thinking budget. */

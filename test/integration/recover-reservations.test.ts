@@ -21,7 +21,7 @@ import { EndReservationJob } from '../../src/jobs/end-reservation.job.js';
 import { openQueue } from '../../src/jobs/job-queue.js';
 import { KeptEnds } from '../../src/jobs/kept-ends.js';
 import type { OverdueReservation } from '../../src/jobs/overdue-reservations.js';
-import { RecoverReservationsJob } from '../../src/jobs/recover-reservations.job.js';
+import { type AbandonedCalls, RecoverReservationsJob } from '../../src/jobs/recover-reservations.job.js';
 import { costOf, priceTable } from '../../src/pricing/index.js';
 import { grant, KEY, release, reserve, settle } from '../support/account-story.js';
 import { startTemporaryNode, type TemporaryNode, temporaryDirectory } from '../support/event-store-node.js';
@@ -37,6 +37,21 @@ class TestClock extends GatewayClock {
   }
 }
 const clock = new TestClock();
+
+/** 10 nano-credits a token of the prompt. */
+const PRICES = {
+  version: (model: string, priceVersion: string) =>
+    priceVersion === 'm@1'
+      ? {
+          priceVersion,
+          effectiveAt: 0,
+          pricing: { prompt: '0.00000001', completion: '1' },
+          prices: priceTable({ prompt: '0.00000001', completion: '1' }),
+          formulaVersion: 'usage@1' as const,
+          model,
+        }
+      : undefined,
+};
 
 let node: TemporaryNode;
 let queue: Queue;
@@ -64,7 +79,7 @@ afterEach(async () => {
 });
 
 /** What one process has; its read side tells it of the reservations that the test names. */
-function openProcess({ graceMs = 0, connectionString = node.connectionString } = {}) {
+function openProcess({ graceMs = 0, connectionString = node.connectionString, policy = 'release' as AbandonedCalls } = {}) {
   const store = new EventStore(connectionString);
   stores.push(store);
   const accounts = new AccountWriter(store, clock);
@@ -72,7 +87,7 @@ function openProcess({ graceMs = 0, connectionString = node.connectionString } =
   const kept = new KeptEnds(queue);
   let hints: readonly OverdueReservation[] = [];
   const overdue = { list: async () => hints };
-  const job = new RecoverReservationsJob(overdue, kept, store, accounts, clock, metrics, graceMs);
+  const job = new RecoverReservationsJob(overdue, kept, store, accounts, clock, metrics, graceMs, policy, PRICES);
   let commands = 0;
   return {
     store,
@@ -167,9 +182,48 @@ describe('recovery', () => {
     expect(logged).toEqual([
       {
         level: 'warn',
-        message: { msg: expect.any(String), accountId, reservationId: 'r1', amountNano: '400' },
+        message: { msg: expect.any(String), accountId, reservationId: 'r1', releasedNano: '400' },
       },
     ]);
+  });
+
+  test('charges the estimate instead where that is the policy: the prompt, once, never what is alive or has ended', async () => {
+    const [process, other] = [openProcess({ policy: 'charge_estimate' }), openProcess({ policy: 'charge_estimate' })];
+    const accountId = await openAccount(process);
+    const withPrompt = (id: string, priceVersion: string): AccountCommand =>
+      ({
+        ...reserving(id, 400n),
+        quote: { model: 'm', priceVersion, promptTokensMax: 61, completionTokensMax: 9 },
+      }) as AccountCommand;
+    await process.did(accountId, withPrompt('r1', 'm@1'));
+    await process.did(accountId, withPrompt('unpriced', 'm@0'));
+    await process.did(accountId, reserving('released', 100n));
+    await process.did(accountId, release('released'));
+    const overdue = ['r1', 'unpriced', 'released'].map((reservationId) => ({ accountId, reservationId }));
+    clock.at += TTL - 1;
+    await process.recover(...overdue);
+    expect(await typesOf(accountId, 'r1')).toEqual(['CreditsReserved']);
+    clock.at += 1;
+    await Promise.all([process.recover(...overdue), other.recover(...overdue)]);
+    expect(await eventsOf(accountId, 'r1')).toMatchObject([
+      { type: 'CreditsReserved' },
+      {
+        type: 'ReservationSettled',
+        data: {
+          outcome: 'abandoned',
+          cost: { exact: '160000', rounded: '160', lines: [{ class: 'input_uncached', tokens: 16 }] },
+          usage: { classes: { input_uncached: 16 }, source: 'estimated', anomalies: ['usage_unknown'] },
+          priceVersion: 'm@1',
+          debits: [{ amount: '160' }],
+          releases: [{ amount: '240' }],
+          shortfall: '0',
+        },
+      },
+    ]);
+    expect(await typesOf(accountId, 'unpriced')).toEqual(['CreditsReserved', 'ReservationReleased']);
+    expect(await typesOf(accountId, 'released')).toEqual(['CreditsReserved', 'ReservationReleased']);
+    const counted = [...((await process.recovered()) ?? []), ...((await other.recovered()) ?? [])];
+    expect(counted.map(({ labels }) => labels['reason']).sort()).toEqual(['abandoned', 'charged_estimate']);
   });
 
   test('in two processes at once: one event', async () => {

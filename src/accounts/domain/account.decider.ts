@@ -33,9 +33,14 @@ import { type GrantCredits, type GrantCreditsRejection, grantCredits } from './g
 import { type OpenAccount, type OpenAccountRejection, openAccount } from './open-account.js';
 import { type RefundGeneration, type RefundGenerationRejection, refundGeneration } from './refund-generation.js';
 import { type RefundTopUp, type RefundTopUpRejection, refundTopUp } from './refund-top-up.js';
-import { type ReleaseReservation, type ReservationNotOverdue, releaseReservation } from './release-reservation.js';
+import { type ReleaseReservation, releaseReservation } from './release-reservation.js';
 import { type ReserveCredits, type ReserveCreditsRejection, reserveCredits } from './reserve-credits.js';
-import { type ReservationNotOpen, type SettleReservation, settleReservation } from './settle-reservation.js';
+import {
+  type ReservationNotOpen,
+  type ReservationNotOverdue,
+  type SettleReservation,
+  settleReservation,
+} from './settle-reservation.js';
 
 export type AccountCommand =
   | OpenAccount

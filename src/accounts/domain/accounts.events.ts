@@ -160,8 +160,11 @@ export interface ReservationSettled {
   };
 }
 
-/** completed: the answer ended by itself. client_gone: the client left. cut: the provider broke off after bytes were served. */
-export type SettlementOutcome = 'completed' | 'client_gone' | 'cut';
+/**
+ * completed: the answer ended by itself. client_gone: the client left. cut: the provider broke off after bytes were served.
+ * abandoned: its process died, and a recovery charged the estimate after settleBy.
+ */
+export type SettlementOutcome = 'completed' | 'client_gone' | 'cut' | 'abandoned';
 
 export interface SettledCost {
   /** Pico-credits, exact. */

@@ -4,7 +4,7 @@ import type { Instant } from '../../kernel/time.js';
 import type { Account } from './account.js';
 import type { CreditsExpired, LotsFrozen, ReleaseReason, ReservationReleased } from './accounts.events.js';
 import { consequencesOfReturns } from './returned-credits.js';
-import { endedBefore, type ReservationNotOpen } from './settle-reservation.js';
+import { endedBefore, type ReservationNotOpen, type ReservationNotOverdue } from './settle-reservation.js';
 
 export interface ReleaseReservation {
   readonly type: 'ReleaseReservation';
@@ -13,8 +13,6 @@ export interface ReleaseReservation {
   /** Only where its time to settle has passed: a recovery must not release a call that is alive. */
   readonly onlyOverdue?: boolean;
 }
-
-export type ReservationNotOverdue = { readonly reason: 'reservation_not_overdue'; readonly settleBy: Instant };
 
 /** Gives a whole reservation back, because nothing was served. Releasing what has ended appends nothing. */
 export function releaseReservation(

@@ -27,12 +27,16 @@ export interface SettleReservation {
   readonly formulaVersion: string;
   readonly attempts: readonly ProviderAttempt[];
   readonly outcome: SettlementOutcome;
+  /** Only where it is open and its time to settle has passed: a recovery must not charge for a call that is alive or has ended. */
+  readonly onlyOverdue?: boolean;
   /** Evidence from the stream that the reservation was given back, for an account that no longer remembers it. */
   readonly releasedEarlier?: { readonly generationId: GenerationId; readonly keyId: KeyId };
 }
 
 /** The reservation is not open: it ended too long ago to be remembered, or was never made. Nothing is charged. */
 export type ReservationNotOpen = { readonly reason: 'reservation_not_open'; readonly reservationId: ReservationId };
+
+export type ReservationNotOverdue = { readonly reason: 'reservation_not_overdue'; readonly settleBy: Instant };
 
 /**
  * Replaces a reservation by the actual cost. Below the hold, the rest goes back to the lots it came from; above it, free
@@ -43,9 +47,14 @@ export function settleReservation(
   command: SettleReservation,
   account: Account,
   at: Instant,
-): Decision<ReservationSettled | LateSettlementRecorded | CreditsExpired | LotsFrozen, ReservationNotOpen> {
+): Decision<
+  ReservationSettled | LateSettlementRecorded | CreditsExpired | LotsFrozen,
+  ReservationNotOpen | ReservationNotOverdue
+> {
   const reservation = account.reservations.get(command.reservationId);
-  if (!reservation) return settleLate(command, account, at);
+  if (!reservation) return command.onlyOverdue ? endedBefore(account, command.reservationId) : settleLate(command, account, at);
+  if (command.onlyOverdue && at < reservation.settleBy)
+    return reject({ reason: 'reservation_not_overdue', settleBy: reservation.settleBy });
   const { debits, releases, uncovered } = splitHolds(reservation, account, nanoFromText(command.cost.rounded), at);
   const extra = takeBeyondHolds(account, uncovered, at);
   return accept<ReservationSettled | CreditsExpired | LotsFrozen>(

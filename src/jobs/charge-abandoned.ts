@@ -1,0 +1,32 @@
+import type { AccountCommand, ReservationQuote } from '../accounts/index.js';
+import { costOf, costToJson, type PriceBook } from '../pricing/index.js';
+
+/** A prompt's bound is its size in bytes; text has about four of them per token. */
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * The command that charges an abandoned call by estimate: the prompt, which its provider had, and no answer, which nobody saw. Never
+ * more than is held. What it was counted from stands in the reservation, so that anybody can count again.
+ * @returns undefined where the price version of the reservation is not in the book
+ */
+export function chargeAbandoned(
+  reservationId: string,
+  { model, priceVersion, promptTokensMax }: ReservationQuote,
+  prices: Pick<PriceBook, 'version'>,
+): AccountCommand | undefined {
+  const version = prices.version(model, priceVersion);
+  if (!version) return undefined;
+  const classes = { input_uncached: Math.ceil(promptTokensMax / BYTES_PER_TOKEN) };
+  return {
+    type: 'SettleReservation',
+    reservationId,
+    model,
+    cost: costToJson(costOf(classes, version.prices)),
+    usage: { classes, source: 'estimated', anomalies: ['usage_unknown'] },
+    priceVersion,
+    formulaVersion: version.formulaVersion,
+    attempts: [],
+    outcome: 'abandoned',
+    onlyOverdue: true,
+  };
+}
