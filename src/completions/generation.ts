@@ -3,7 +3,7 @@ import type { Cause } from '../event-store/envelope.js';
 import type { Principal } from '../http/authentication.js';
 import type { NanoCredits } from '../kernel/credits.js';
 import type { Instant } from '../kernel/time.js';
-import type { PricedModel } from '../pricing/index.js';
+import type { PricedModel, TokenBounds } from '../pricing/index.js';
 import type { ChatCall, Provider } from '../providers/index.js';
 import type { ChatRequest } from './chat-request.js';
 
@@ -17,6 +17,7 @@ export interface Generation {
   readonly model: PricedModel;
   readonly provider: Provider;
   readonly call: ChatCall;
+  readonly bounds: TokenBounds;
   readonly hold: NanoCredits;
 }
 

@@ -7,11 +7,12 @@ import { GatewayClock } from '../http/clock.js';
 import type { Claim } from '../idempotency/index.js';
 import type { NanoCredits } from '../kernel/credits.js';
 import { PriceBook, quoteOf } from '../pricing/index.js';
-import { Routing, upstreamParameters } from '../providers/index.js';
+import { outputPlan, Routing } from '../providers/index.js';
 import type { ChatRequest } from './chat-request.js';
 import { noProvider, unknownModel } from './completions.problems.js';
 import { causeOf, type Generation, newGenerationId } from './generation.js';
 import { LiveGenerations, ReservationTimes } from './live-generations.js';
+import { outputLimit } from './output-limit.js';
 import { Settlements } from './settlements.js';
 import { tokenBounds } from './token-bounds.js';
 
@@ -38,10 +39,11 @@ export class GenerationStart {
   async start(request: ChatRequest, principal: Principal, named?: NamedAttempt): Promise<Generation> {
     const model = this.prices.resolve(request.model);
     if (!model) throw unknownModel(request.model);
-    const chosen = this.routing.choose(model.routes);
+    const [chosen] = this.routing.open(model.routes);
     if (!chosen) throw noProvider(model.id);
     const { provider, route } = chosen;
-    const bounds = tokenBounds(request, model);
+    const { outputTokensMax, reasoning } = outputPlan(request, outputLimit(request, model).tokens, model);
+    const bounds = tokenBounds(request, model, outputTokensMax);
     const hold = quoteOf(bounds, model.prices);
     const id = named?.generationId ?? newGenerationId();
     await this.reserve(id, principal, named, hold, { model: model.id, priceVersion: model.priceVersion, ...bounds });
@@ -54,8 +56,13 @@ export class GenerationStart {
       provider,
       call: {
         upstreamModel: route.upstreamModel,
-        parameters: { ...upstreamParameters(request, model.supportedParameters, route), ...route.parameters },
+        request,
+        supportedParameters: model.supportedParameters,
+        outputTokensMax,
+        reasoning,
+        routeParameters: route.parameters,
       },
+      bounds,
       hold,
     };
   }

@@ -12,7 +12,7 @@ const IMAGE_PARTS = new Set(['image_url', 'input_image', 'image']);
  * The most tokens that a call can use: the bound of what it can cost. A byte-level tokenizer never makes more tokens than there
  * are bytes, so the prompt's bound is its size in UTF-8 and needs no tokenizer; an image counts by the model's own maximum.
  */
-export function tokenBounds(request: ChatRequest, model: PricedModel): TokenBounds {
+export function tokenBounds(request: ChatRequest, model: PricedModel, outputTokensMax: number): TokenBounds {
   let bytes = TEMPLATE_TOKENS + request.messages.length * TEMPLATE_TOKENS_PER_MESSAGE;
   let images = 0;
   for (const { content, role: _role, ...rest } of request.messages) {
@@ -33,14 +33,8 @@ export function tokenBounds(request: ChatRequest, model: PricedModel): TokenBoun
   }
   return {
     promptTokensMax: bytes + images * (model.imageTokensMax ?? IMAGE_TOKENS_MAX),
-    completionTokensMax: (request.n ?? 1) * outputLimit(request, model),
+    completionTokensMax: (request.n ?? 1) * outputTokensMax,
   };
-}
-
-/** The limit on the output of one choice: the caller's, never above the model's own. */
-function outputLimit(request: ChatRequest, model: PricedModel): number {
-  const asked = request.max_completion_tokens ?? request.max_tokens ?? model.maxCompletionTokens;
-  return Math.min(asked, model.maxCompletionTokens);
 }
 
 const jsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));

@@ -1,10 +1,11 @@
 import { creditsAsNumber } from '../kernel/credits.js';
 import { type Cost, completionTokens, promptTokens, type Usage } from '../pricing/index.js';
+import type { UsageBlock } from './answer-dialect.js';
 
 const PICO_PER_CREDIT = 1e12;
 
 /** The `usage` object of an answer in OpenRouter's form. `cost` is what was charged, in credits. */
-export function usageBlock(usage: Usage, cost: Cost): object {
+export function usageBlock(usage: Usage, cost: Cost): UsageBlock {
   const prompt = promptTokens(usage);
   const completion = completionTokens(usage);
   const outputCost = cost.lines.reduce((sum, line) => (line.class.startsWith('output_') ? sum + line.amount : sum), 0n);

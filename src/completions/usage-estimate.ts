@@ -5,7 +5,6 @@ import type { ReportedUsage } from '../providers/index.js';
 import type { ChatRequest } from './chat-request.js';
 import type { Generation } from './generation.js';
 import type { Outcome } from './settlements.js';
-import { tokenBounds } from './token-bounds.js';
 
 /** Longer texts are counted by the rate of this much of them: a tokenizer can take seconds on text made to be slow. */
 const COUNTED_CHARACTERS_MAX = 50_000;
@@ -47,12 +46,11 @@ export class UsageEstimate implements OnApplicationShutdown {
   }
 
   private async of(
-    { id, request, model, hold }: Generation,
+    { id, request, model, bounds, hold }: Generation,
     generated: string,
   ): Promise<Required<Pick<Usage, 'input_uncached' | 'output_visible'>>> {
     const prompt = promptText(request);
     const [promptTokens = 0, completionTokens = 0] = await this.count([prompt, generated]);
-    const bounds = tokenBounds(request, model);
     const usage = {
       input_uncached: Math.min(promptTokens + TEMPLATE_TOKENS * (request.messages.length + 1), bounds.promptTokensMax),
       output_visible: Math.min(completionTokens, bounds.completionTokensMax),

@@ -6,6 +6,7 @@ export type {
   ModelCatalogue,
   PublishedPrices,
   Reasoning,
+  ReasoningControl,
   Route,
   RouteProvider,
 } from './domain/pricing.events.js';

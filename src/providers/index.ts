@@ -1,13 +1,25 @@
-export { upstreamParameters } from './parameters.js';
 export {
   type ChatCall,
+  type ChatMessage,
   type ChatObject,
+  type ChatParameters,
   type ChatSink,
   type ChatStream,
   type CompletedChat,
+  type ContentPart,
+  type Embedded,
+  type EmbeddingCall,
   type Provider,
   ProviderError,
   type ProviderFailure,
   type ReportedUsage,
 } from './provider.js';
-export { type ChosenRoute, type ProviderAccess, type Route, Routing, type RoutingSettings } from './routing.js';
+export { DEFAULT_BUDGET_TOKENS, type OutputPlan, outputPlan, type ReasoningPlan } from './reasoning.js';
+export {
+  type ChosenRoute,
+  type CompatibleProvider,
+  type ProviderAccess,
+  type Route,
+  Routing,
+  type RoutingSettings,
+} from './routing.js';

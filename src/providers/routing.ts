@@ -1,6 +1,8 @@
 import { DemoProvider } from './demo/demo-provider.js';
-import { OpenAiProvider } from './openai/openai-provider.js';
+import { HttpProvider } from './http/http-provider.js';
+import { openAiWire } from './openai/openai-wire.js';
 import type { Provider } from './provider.js';
+import type { WireFormat } from './wire-format.js';
 
 export interface ProviderAccess {
   readonly apiKey: string;
@@ -8,10 +10,22 @@ export interface ProviderAccess {
   readonly baseUrl?: string | undefined;
 }
 
+/** A server that speaks OpenAI's chat completions, known from the configuration alone. */
+export interface CompatibleProvider extends ProviderAccess {
+  /** As routes name it. */
+  readonly id: string;
+  /** As clients see it. */
+  readonly name: string;
+  readonly baseUrl: string;
+}
+
 /** Which providers are on. One without a key is off; with none on, the demo provider answers for every model. */
 export interface RoutingSettings {
   readonly openai?: ProviderAccess | undefined;
   readonly deepseek?: ProviderAccess | undefined;
+  readonly anthropic?: ProviderAccess | undefined;
+  readonly gemini?: ProviderAccess | undefined;
+  readonly compatible?: readonly CompatibleProvider[] | undefined;
   /** Until a connection stands. */
   readonly connectTimeoutMs: number;
   /** Without a byte. */
@@ -31,36 +45,46 @@ export interface ChosenRoute {
   readonly route: Route;
 }
 
-const OPENAI_COMPATIBLE = [
-  { id: 'openai', name: 'OpenAI', baseUrl: 'https://api.openai.com/v1' },
-  { id: 'deepseek', name: 'DeepSeek', baseUrl: 'https://api.deepseek.com' },
-] as const;
+interface KnownProvider {
+  readonly id: 'openai' | 'deepseek' | 'anthropic' | 'gemini';
+  readonly name: string;
+  readonly baseUrl: string;
+  readonly wire: WireFormat;
+}
+
+const KNOWN: readonly KnownProvider[] = [
+  { id: 'openai', name: 'OpenAI', baseUrl: 'https://api.openai.com/v1', wire: openAiWire('openai') },
+  { id: 'deepseek', name: 'DeepSeek', baseUrl: 'https://api.deepseek.com', wire: openAiWire('deepseek') },
+];
 
 export class Routing {
   /** Those that are on. */
   readonly providers: readonly Provider[];
-  private readonly connected: readonly OpenAiProvider[];
+  private readonly connected: readonly HttpProvider[];
   private readonly demo: DemoProvider | undefined;
 
-  constructor({ connectTimeoutMs, idleTimeoutMs, ...access }: RoutingSettings) {
-    this.connected = OPENAI_COMPATIBLE.flatMap(({ id, name, baseUrl }) => {
+  constructor({ connectTimeoutMs, idleTimeoutMs, compatible = [], ...access }: RoutingSettings) {
+    const times = { connectTimeoutMs, idleTimeoutMs };
+    const known = KNOWN.flatMap(({ id, name, baseUrl, wire }) => {
       const apiKey = access[id]?.apiKey.trim();
-      if (!apiKey) return [];
-      return [new OpenAiProvider({ id, name, apiKey, baseUrl: access[id]?.baseUrl || baseUrl, connectTimeoutMs, idleTimeoutMs })];
+      return apiKey ? [new HttpProvider({ id, name, apiKey, baseUrl: access[id]?.baseUrl || baseUrl, ...times }, wire)] : [];
     });
+    const others = compatible.map((each) => new HttpProvider({ ...each, ...times }, openAiWire('compatible')));
+    this.connected = [...known, ...others];
     this.demo = this.connected.length === 0 ? new DemoProvider() : undefined;
     this.providers = this.demo === undefined ? this.connected : [this.demo];
   }
 
-  /** The first route whose provider is on; undefined where none is. */
-  choose(routes: readonly Route[]): ChosenRoute | undefined {
+  /** The routes whose provider is on, in their order; the demo provider's where none is configured at all. */
+  open(routes: readonly Route[]): ChosenRoute[] {
     if (this.demo !== undefined)
-      return { provider: this.demo, route: { provider: this.demo.id, upstreamModel: routes[0]?.upstreamModel ?? this.demo.id } };
-    for (const route of routes) {
+      return [
+        { provider: this.demo, route: { provider: this.demo.id, upstreamModel: routes[0]?.upstreamModel ?? this.demo.id } },
+      ];
+    return routes.flatMap((route) => {
       const provider = this.connected.find(({ id }) => id === route.provider);
-      if (provider !== undefined) return { provider, route };
-    }
-    return undefined;
+      return provider === undefined ? [] : [{ provider, route }];
+    });
   }
 
   /** Cuts every call under way and every idle connection. */

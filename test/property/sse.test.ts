@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { EventStreamParser } from '../../src/providers/sse.js';
+import { EventStreamParser } from '../../src/providers/http/sse.js';
 
 function parse(pieces: Buffer[]): string[] {
   const events: string[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { EventStreamParser, EventTooLarge } from '../../src/providers/sse.js';
+import { EventStreamParser, EventTooLarge } from '../../src/providers/http/sse.js';
 
 interface Event {
   data: string;

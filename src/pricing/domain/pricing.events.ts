@@ -30,6 +30,8 @@ export interface ModelCatalogue {
   readonly created: number;
   readonly contextLength: number;
   readonly maxCompletionTokens: number;
+  /** The limit on the output of one choice where the caller names none. */
+  readonly defaultCompletionTokens?: number;
   readonly inputModalities: readonly string[];
   readonly outputModalities: readonly string[];
   /** Request parameters that the model takes, as OpenRouter names them. */
@@ -54,7 +56,15 @@ export interface Route {
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * By what a model is told how to reason: effort (OpenAI), budget in tokens (Anthropic until 4.5, Gemini 2.5), adaptive with an effort
+ * (Anthropic from 4.6), level (Gemini 3), toggle with an effort (DeepSeek).
+ */
+export type ReasoningControl = 'effort' | 'budget' | 'adaptive' | 'level' | 'toggle';
+
 export interface Reasoning {
+  /** Where absent: a budget for a model that takes one, else an effort. */
+  readonly control?: ReasoningControl;
   /** It cannot be turned off. */
   readonly mandatory: boolean;
   /** Takes a thinking budget in tokens. */

@@ -1,3 +1,5 @@
+import type { ChatCall, ChatMessage } from '../provider.js';
+
 /** What the demo provider says: the same to the same question, cut where the caller's limit of tokens is. */
 export interface DemoAnswer {
   /** Their concatenation is the answer; each is one token or more. */
@@ -10,11 +12,9 @@ export interface DemoAnswer {
 const BYTES_PER_TOKEN = 4;
 const QUOTED_CHARACTERS_MAX = 200;
 
-export function demoAnswer(parameters: Readonly<Record<string, unknown>>): DemoAnswer {
-  const messages = Array.isArray(parameters.messages) ? parameters.messages : [];
+export function demoAnswer({ request: { messages }, outputTokensMax: limit = Number.POSITIVE_INFINITY }: ChatCall): DemoAnswer {
   const said = messages.map(textOf);
-  const all = wordsOf(answerTo(said[messages.findLastIndex((message) => message?.role === 'user')] ?? ''));
-  const limit = outputLimit(parameters);
+  const all = wordsOf(answerTo(said[messages.findLastIndex((message) => message.role === 'user')] ?? ''));
   const words: string[] = [];
   let bytes = 0;
   for (const word of all) {
@@ -38,7 +38,7 @@ function answerTo(question: string): string {
   const quoted = short.replace(/\s+/g, ' ') + (short.length < question.trim().length ? '…' : '');
   return (
     `${quoted === '' ? 'Hello.' : `You asked: “${quoted}”.`} This is the demo provider: it answers without a key and without a model. ` +
-    'Set OPENAI_API_KEY or DEEPSEEK_API_KEY and start again to reach a real one.'
+    'Set OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY or DEEPSEEK_API_KEY and start again to reach a real one.'
   );
 }
 
@@ -46,15 +46,8 @@ const wordsOf = (text: string): readonly string[] => text.match(/\S+\s*/g) ?? []
 
 const tokensIn = (bytes: number) => Math.max(1, Math.ceil(bytes / BYTES_PER_TOKEN));
 
-function outputLimit({ max_tokens, max_completion_tokens }: Readonly<Record<string, unknown>>): number {
-  const limits = [max_tokens, max_completion_tokens].filter((limit) => typeof limit === 'number' && limit > 0);
-  return Math.min(Number.POSITIVE_INFINITY, ...(limits as number[]));
-}
-
 /** The text of a message, whose content is a string or a list of parts. */
-function textOf(message: { content?: unknown } | null): string {
-  const content = message?.content;
+function textOf({ content }: ChatMessage): string {
   if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  return content.map((part: { text?: unknown } | null) => (typeof part?.text === 'string' ? part.text : '')).join('');
+  return (content ?? []).map(({ text }) => (typeof text === 'string' ? text : '')).join('');
 }

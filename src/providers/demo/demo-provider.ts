@@ -12,16 +12,20 @@ import {
 import { type DemoAnswer, demoAnswer } from './demo-answer.js';
 
 const PACE_MS = 4;
+/** It minds no parameter. */
+const EVERYTHING = { has: () => true } as unknown as ReadonlySet<string>;
 
 /** Answers for every model, without a key and without a network: what a fresh installation talks to. */
 export class DemoProvider implements Provider {
   readonly id = 'demo';
   readonly name = 'Demo';
   readonly stopsBillingOnAbort = true;
+  readonly needsOutputLimit = false;
+  readonly takes = EVERYTHING;
 
   async complete(call: ChatCall): Promise<CompletedChat> {
     if (call.signal?.aborted) throw left();
-    const answer = demoAnswer(call.parameters);
+    const answer = demoAnswer(call);
     const id = newId();
     const message = { role: 'assistant', content: answer.words.join(''), refusal: null };
     const completion = {
@@ -34,7 +38,7 @@ export class DemoProvider implements Provider {
 
   async stream(call: ChatCall, sink: ChatSink): Promise<ChatStream> {
     if (call.signal?.aborted) throw left();
-    const stream = new DemoStream(call, demoAnswer(call.parameters), sink);
+    const stream = new DemoStream(call, demoAnswer(call), sink);
     call.signal?.addEventListener('abort', () => stream.abort(), { once: true });
     return stream;
   }

@@ -1,24 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Breakage, Exchange, Receiver } from '../exchange.js';
-import type { ChatSink, ChatStream, ProviderError } from '../provider.js';
-import { type EventStreamListener, EventStreamParser, EventTooLarge } from '../sse.js';
-import { AnswerAtOnce, parsedObject } from './answer-at-once.js';
-import { toCanonical } from './dialect.js';
+import type { ChatObject, ChatSink, ChatStream, ProviderError, ReportedUsage } from '../provider.js';
+import type { EventReader, StreamOutlet } from '../wire-format.js';
+import { AnswerAtOnce } from './answer-at-once.js';
+import type { Breakage, Exchange, Receiver } from './exchange.js';
 import { breakage, brokenAnswer, errorInAnswer, type Origin } from './failures.js';
-import { TextChunks } from './text-chunk.js';
-import { reportedUsage } from './usage.js';
+import { type EventStreamListener, EventStreamParser, EventTooLarge } from './sse.js';
 
-const DONE = Buffer.from('[DONE]');
 /** What may still come once the provider has said that it is done: the end of the body, which frees the connection. */
 const AFTER_DONE_BYTES_MAX = 64 * 1024;
 const AFTER_DONE_MS = 1_000;
 
 /** Reads an event stream into a sink; anything but a 200 with an event stream is read as an answer at once, and thrown. */
-export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream {
+export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream, StreamOutlet {
   exchange: Exchange | undefined;
   private readonly parser = new EventStreamParser(this);
-  private readonly texts = new TextChunks();
-  private instead: AnswerAtOnce | undefined;
+  private readonly reader: EventReader;
+  private instead: AnswerAtOnce<never> | undefined;
   private opened = false;
   private over = false;
   private paused = false;
@@ -27,9 +24,16 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
   constructor(
     private readonly origin: Origin,
     private readonly sink: ChatSink,
+    readerOf: (outlet: StreamOutlet) => EventReader,
     private readonly resolve: (stream: ChatStream) => void,
     private readonly reject: (error: ProviderError) => void,
-  ) {}
+  ) {
+    this.reader = readerOf(this);
+  }
+
+  get isOpen(): boolean {
+    return !this.over;
+  }
 
   pause(): void {
     if (this.over) return;
@@ -53,7 +57,7 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
     const type = headers['content-type']?.toLowerCase();
     if (status === 200 && (type === undefined || type.startsWith('text/event-stream'))) return this.open();
     const notAsked = () => this.reject(brokenAnswer(this.origin, 'did not answer with a stream'));
-    this.instead = new AnswerAtOnce(this.origin, notAsked, this.reject);
+    this.instead = new AnswerAtOnce<never>(this.origin, (json) => json as never, notAsked, this.reject);
     this.instead.exchange = this.exchange;
     this.instead.head(status, headers);
   }
@@ -69,25 +73,37 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
     }
   }
 
-  event(data: Buffer) {
-    if (data.length === DONE.length && data.equals(DONE)) return this.finish(true);
-    const text = this.texts.recognise(data);
-    if (text !== undefined) return this.sink.text(text.index, text.content);
-    const chunk = parsedObject(data);
-    if (chunk === undefined) return this.failWith(brokenAnswer(this.origin, 'sent an event that is no chat completion chunk'));
-    const reported = reportedUsage(chunk.usage);
-    if (reported !== undefined) this.sink.usage(reported);
-    if (this.over) return;
-    if (chunk.error) return this.failWith(errorInAnswer(this.origin, chunk));
-    if (reported !== undefined && !(Array.isArray(chunk.choices) && chunk.choices.length > 0)) return;
-    this.texts.learn(data);
-    toCanonical(chunk);
-    this.sink.chunk(chunk);
+  event(data: Buffer, name: string) {
+    this.reader.event(data, name);
+  }
+
+  chunk(chunk: ChatObject): void {
+    if (!this.over) this.sink.chunk(chunk);
+  }
+
+  text(index: number, content: string): void {
+    if (!this.over) this.sink.text(index, content);
+  }
+
+  usage(reported: ReportedUsage): void {
+    if (!this.over) this.sink.usage(reported);
+  }
+
+  finish(): void {
+    if (!this.over) this.close(true);
+  }
+
+  failed(answer: ChatObject): void {
+    if (!this.over) this.failWith(errorInAnswer(this.origin, answer));
+  }
+
+  brokenBy(what: string): void {
+    if (!this.over) this.failWith(brokenAnswer(this.origin, what));
   }
 
   end(): void {
     if (this.instead !== undefined) this.instead.end();
-    else if (!this.over) this.finish(false);
+    else if (!this.over) this.close(this.reader.bodyEnded());
   }
 
   broken(how: Breakage) {
@@ -108,7 +124,7 @@ export class AnswerInChunks implements Receiver, EventStreamListener, ChatStream
     });
   }
 
-  private finish(complete: boolean): void {
+  private close(complete: boolean): void {
     this.over = true;
     this.parser.close();
     if (complete) this.endWithin(AFTER_DONE_MS);

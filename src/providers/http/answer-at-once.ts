@@ -1,16 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Breakage, Exchange, Receiver } from '../exchange.js';
-import { GrowingBuffer } from '../growing-buffer.js';
-import type { ChatObject, CompletedChat, ProviderError } from '../provider.js';
-import { toCanonical } from './dialect.js';
+import type { ChatObject, ProviderError } from '../provider.js';
+import type { Breakage, Exchange, Receiver } from './exchange.js';
 import { breakage, brokenAnswer, errorInAnswer, type Origin, refusal } from './failures.js';
-import { reportedUsage } from './usage.js';
+import { GrowingBuffer } from './growing-buffer.js';
 
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const REFUSAL_BYTES_MAX = 64 * 1024;
 
 /** Gathers a body up to a bound; the head decides the bound. */
-export class AnswerAtOnce implements Receiver {
+export class AnswerAtOnce<Answer> implements Receiver {
   exchange: Exchange | undefined;
   private status = 0;
   private headers: IncomingHttpHeaders = {};
@@ -18,7 +16,9 @@ export class AnswerAtOnce implements Receiver {
 
   constructor(
     private readonly origin: Origin,
-    private readonly resolve: (chat: CompletedChat) => void,
+    /** undefined where the object is no answer. */
+    private readonly read: (json: ChatObject) => Answer | undefined,
+    private readonly resolve: (answer: Answer) => void,
     private readonly reject: (error: ProviderError) => void,
   ) {}
 
@@ -47,17 +47,11 @@ export class AnswerAtOnce implements Receiver {
     else this.reject(breakage(this.origin, how, this.status));
   }
 
-  private settle(completion: ChatObject | undefined) {
-    if (completion?.error) return this.reject(errorInAnswer(this.origin, completion));
-    if (completion === undefined || !Array.isArray(completion.choices) || completion.choices.length === 0) {
-      return this.reject(brokenAnswer(this.origin, 'sent something that is no chat completion'));
-    }
-    toCanonical(completion);
-    this.resolve({
-      completion,
-      usage: reportedUsage(completion.usage),
-      upstreamId: typeof completion.id === 'string' ? completion.id : undefined,
-    });
+  private settle(json: ChatObject | undefined) {
+    if (json?.['error']) return this.reject(errorInAnswer(this.origin, json));
+    const answer = json && this.read(json);
+    if (answer === undefined) return this.reject(brokenAnswer(this.origin, 'sent something that is no answer'));
+    this.resolve(answer);
   }
 }
 

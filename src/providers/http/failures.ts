@@ -1,7 +1,7 @@
 /** What a provider's refusal means for the caller of our API. The table is the provider interface's; the rest is reading. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Breakage } from '../exchange.js';
 import { ProviderError, type ProviderFailure } from '../provider.js';
+import type { Breakage } from './exchange.js';
 
 /** Who failed. */
 export interface Origin {
