@@ -8,5 +8,7 @@ export default {
   transform: { '^.+\\.ts$': ['@swc/jest', { configFile: '.config/swcrc.json', swcrc: false }] },
   testTimeout: 60_000,
   maxWorkers: 2,
+  globalSetup: '<rootDir>/.config/jest-data-before.js',
+  globalTeardown: '<rootDir>/.config/jest-data-after.js',
   reporters: ['default', '<rootDir>/.config/jest-counts.js'],
 };

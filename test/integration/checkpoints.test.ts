@@ -433,6 +433,69 @@ describe('tampering with the ledger, by one who also mends the hash chains, is f
   });
 });
 
+/** Another ledger with checkpoints, in a store of its own, exported to the same file. @returns its checkpoints, as exported */
+async function leaveForeignFile(): Promise<Checkpoint[]> {
+  const other = await startTemporaryNode();
+  closing.push(() => other.dispose());
+  const otherStore = new EventStore(other.connectionString);
+  closing.push(() => otherStore.close());
+  const mine = store;
+  store = otherStore;
+  for (const stream of ['account-x', 'account-y']) {
+    await happen(stream);
+    await job().run();
+  }
+  store = mine;
+  heads.clear();
+  return exported();
+}
+
+describe('an exported file that another ledger has left', () => {
+  test('is one problem, however many checkpoints it has', async () => {
+    const foreign = await leaveForeignFile();
+    expect(foreign).toHaveLength(2);
+    await happen('account-a', 'account-b', 'account-a');
+    const report = await verifyCheckpoints(leaves(store), { stored: [], exported: foreign }, publicKey);
+    const own = (await allEvents(store))[0]?.metadata.hash.slice(0, 32);
+    expect(report.problems).toEqual([{ kind: 'another_ledger', checkpoint: foreign[1], message: expect.any(String) }]);
+    expect(report.problems[0]?.message).toContain(
+      `belongs to the ledger ${foreign[0]?.origin}, not to this one, ledger-${own}: move the file away or set CHECKPOINT_FILE`,
+    );
+    expect(report.coveredSize).toBe(0);
+    await job({ to: join(dataDir, 'own.jsonl') }).run();
+    const stands = { stored: await stored(), exported: foreign };
+    expect(await problems(store, stands)).toEqual(['another_ledger 2']);
+    expect((await verifyCheckpoints(leaves(store), stands, publicKey)).coveredSize).toBe(3);
+  });
+
+  test('hides no line that was edited, and no first event that was', async () => {
+    await honestLedger();
+    const mine = await exported();
+    const renamed = mine.map((each) => ({ ...each, origin: `ledger-${'0'.repeat(32)}` }));
+    expect(await problems(store, { stored: mine, exported: renamed })).toContain('bad_signature 14');
+    const events = await allEvents(store);
+    const first = events.findIndex(({ stream }) => stream.startsWith('account-'));
+    const copy = await tampered((all) => resealed(edited(all, first, { data: { amount: '7' } })));
+    expect(await problems(copy, { stored: mine, exported: mine })).toContain('root_mismatch 14');
+  });
+
+  test('stops the job, which says whose it is', async () => {
+    const [foreign] = await leaveForeignFile();
+    await happen('account-a');
+    const text = await readFile(file, 'utf8');
+    expect(await job().run()).toBe('refused');
+    expect(alarms).toEqual([
+      {
+        msg: 'NO CHECKPOINT IS SIGNED: the exported file is of another ledger',
+        error: expect.stringContaining(`${file} belongs to the ledger ${foreign?.origin}, not to this one, ledger-`),
+      },
+    ]);
+    expect([await stored(), await readFile(file, 'utf8')]).toEqual([[], text]);
+    await rm(file);
+    expect(await job().run()).toBe('signed');
+  });
+});
+
 /** A ledger with one event edited, whose later checkpoints a holder of some key has made anew. */
 async function forgedFrom(place: number, key: KeyObject): Promise<EventStore> {
   const sizes = (await stored()).map(({ treeSize }) => treeSize);

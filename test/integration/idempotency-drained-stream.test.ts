@@ -1,5 +1,8 @@
 /** A provider that goes on billing when its client leaves is read to its end: what it says then is kept for the next request. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readConfiguration } from '../../src/configuration.js';
@@ -28,7 +31,14 @@ beforeAll(async () => {
   upstream = await startFakeUpstream({ behaviour: ({ messages }) => behaviours.get(String(messages.at(-1)?.content)) });
   node = await startTemporaryNode();
   const databaseUrl = await createDatabase();
-  const configuration = readConfiguration({ PORT: '0', OPENAI_API_KEY: 'sk-provider', OPENAI_BASE_URL: upstream.url });
+  const dataDir = await mkdtemp(join(tmpdir(), 'drained-'));
+  beforeDrop(() => rm(dataDir, { recursive: true }));
+  const configuration = readConfiguration({
+    PORT: '0',
+    DATA_DIR: dataDir,
+    OPENAI_API_KEY: 'sk-provider',
+    OPENAI_BASE_URL: upstream.url,
+  });
   const connections = { eventStoreUrl: node.connectionString, databaseUrl, administrationToken: ADMIN_TOKEN };
   app = await startServer(configuration, connections, openLog('silent'));
   beforeDrop(() => app.close());

@@ -10,6 +10,18 @@ export class CheckpointFileDamaged extends Error {
   }
 }
 
+/** The exported file was written for another ledger, or this one was put in the place of the one that it was written for. */
+export class CheckpointFileOfAnotherLedger extends Error {
+  constructor(file: string, origin: string, own: string) {
+    super(ofAnotherLedger(file, origin, own));
+  }
+}
+
+/** @param file its path, or what it is where nobody knows its path */
+export const ofAnotherLedger = (file: string, origin: string, own: string): string =>
+  `${file} belongs to the ledger ${origin}, not to this one, ${own}: move the file away or set CHECKPOINT_FILE, ` +
+  'unless it was this ledger’s own; then the ledger was replaced';
+
 /** More than the longest line; a checkpoint has about 500 bytes. */
 const TAIL_BYTES = 65_536;
 

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { type Checkpoint, checkpointHash, keyIdOf, NO_CHECKPOINT, verifyCheckpoint } from './checkpoint.js';
+import { ofAnotherLedger } from './checkpoint-file.js';
 import { leafHash, MerkleFrontier } from './merkle-tree.js';
 
 export type CheckpointProblemKind =
@@ -10,7 +11,8 @@ export type CheckpointProblemKind =
   | 'size_mismatch'
   | 'events_missing'
   | 'checkpoint_missing'
-  | 'checkpoint_swapped';
+  | 'checkpoint_swapped'
+  | 'another_ledger';
 
 export interface CheckpointProblem {
   readonly kind: CheckpointProblemKind;
@@ -59,6 +61,9 @@ export async function verifyCheckpoints(
   return verification.end();
 }
 
+/** Which ledger it is that begins with this event: `origin` of its checkpoints. */
+export const originOf = (firstLeaf: Uint8Array): string => `ledger-${Buffer.from(firstLeaf).toString('hex').slice(0, 32)}`;
+
 /** The same for who reads the ledger anyway: each event is added once, in order. */
 export class CheckpointVerification {
   private readonly found: FoundProblems;
@@ -66,10 +71,14 @@ export class CheckpointVerification {
   private readonly frontier = new MerkleFrontier();
   private readonly bySize: readonly Checkpoint[];
   private readonly byPosition: readonly { readonly checkpoint: Checkpoint; readonly at: bigint }[];
+  private readonly known: KnownCheckpoints;
+  private origin: string | undefined;
   private sizesSeen = 0;
   private positionsSeen = 0;
 
-  constructor({ stored, exported }: KnownCheckpoints, publicKeys: KeyObject | readonly KeyObject[]) {
+  constructor(known: KnownCheckpoints, publicKeys: KeyObject | readonly KeyObject[]) {
+    this.known = known;
+    const { stored, exported } = known;
     const lists = [stored ?? [], exported ?? []];
     const distinct = new Map(lists.flat().map((checkpoint) => [checkpointHash(checkpoint), checkpoint]));
     this.distinct = [...distinct.values()].sort((a, b) => compare(Number(a.treeSize) || 0, Number(b.treeSize) || 0));
@@ -88,6 +97,7 @@ export class CheckpointVerification {
 
   /** @param leaf the 32 bytes of the event's chain hash */
   add(leaf: Uint8Array, position: bigint): void {
+    this.origin ??= originOf(leaf);
     this.passPositions(position);
     this.frontier.append(leafHash(leaf));
     for (let next = this.bySize[this.sizesSeen]; next?.treeSize === this.frontier.size; next = this.bySize[this.sizesSeen]) {
@@ -106,13 +116,37 @@ export class CheckpointVerification {
       this.found.add('events_missing', checkpoint, `${checkpoint.treeSize} events were signed, the ledger has ${treeSize}`);
     }
     const sound = this.distinct.filter((checkpoint) => !this.found.has(checkpoint));
+    const others = this.ofOtherLedgers();
+    const own = this.distinct.filter((checkpoint) => !others.has(checkpoint));
     return {
-      problems: this.distinct.flatMap((checkpoint) => this.found.of(checkpoint)),
+      problems: [...own.flatMap((checkpoint) => this.found.of(checkpoint)), ...this.sayOthers(others)],
       checkpoints: this.distinct.length,
       treeSize,
       rootHash: this.frontier.root().toString('hex'),
       coveredSize: sound.at(-1)?.treeSize ?? 0,
     };
+  }
+
+  /**
+   * Exported checkpoints that name another ledger than this one and its stored checkpoints do. That they do not fit goes without
+   * saying. Not those that somebody has edited: their signature tells more.
+   */
+  private ofOtherLedgers(): ReadonlySet<Checkpoint> {
+    const { stored } = this.known;
+    if (this.origin === undefined || stored === undefined) return new Set();
+    const own = new Set([this.origin, ...stored.map(({ origin }) => origin)]);
+    const others = this.distinct.filter(({ origin }) => ORIGIN.test(origin) && !own.has(origin));
+    return new Set(others.filter((each) => !this.found.isOfKind(each, 'bad_signature')));
+  }
+
+  /** One problem for each other ledger, with the longest of its checkpoints. */
+  private sayOthers(others: ReadonlySet<Checkpoint>): CheckpointProblem[] {
+    const byOrigin = new Map([...others].map((checkpoint) => [checkpoint.origin, checkpoint]));
+    return [...byOrigin].map(([origin, checkpoint]) => ({
+      kind: 'another_ledger',
+      checkpoint,
+      message: ofAnotherLedger('the exported file of checkpoints', origin, this.origin as string),
+    }));
   }
 
   private checkSignature(checkpoint: Checkpoint, keys: ReadonlyMap<string, KeyObject>): void {
@@ -168,8 +202,12 @@ class FoundProblems {
     const hash = checkpointHash(checkpoint);
     const problems = this.byCheckpoint.get(hash) ?? [];
     this.byCheckpoint.set(hash, problems);
-    if (problems.some((problem) => problem.kind === kind)) return;
+    if (this.isOfKind(checkpoint, kind)) return;
     problems.push({ kind, checkpoint, message: `checkpoint of ${checkpoint.treeSize} events: ${what}` });
+  }
+
+  isOfKind(checkpoint: Checkpoint, kind: CheckpointProblemKind): boolean {
+    return this.of(checkpoint).some((problem) => problem.kind === kind);
   }
 
   has(checkpoint: Checkpoint): boolean {
@@ -180,6 +218,8 @@ class FoundProblems {
     return this.byCheckpoint.get(checkpointHash(checkpoint)) ?? [];
   }
 }
+
+const ORIGIN = /^ledger-[0-9a-f]{32}$/;
 
 const compare = (a: number | bigint, b: number | bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 

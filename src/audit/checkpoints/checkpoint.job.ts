@@ -3,11 +3,13 @@ import { Logger } from '@nestjs/common';
 import { EventStoreUnavailable, WrongExpectedRevision } from '../../event-store/errors.js';
 import type { EventStore } from '../../event-store/event-store.js';
 import { type Clock, instantFromText, instantToText } from '../../kernel/time.js';
+import { LEDGER_PREFIXES, leafOf } from './checkpoint.events.js';
 import { checkpointHash, NO_CHECKPOINT, signCheckpoint } from './checkpoint.js';
 import { CheckpointsDiverged, exportCheckpoints, exportedRevision } from './checkpoint-export.js';
-import { CheckpointFileDamaged } from './checkpoint-file.js';
+import { CheckpointFileDamaged, CheckpointFileOfAnotherLedger, lastExported } from './checkpoint-file.js';
 import { CheckpointUnsound, growTree } from './checkpoint-growth.js';
 import { appendCheckpoint, readStoredCheckpointsBackwards, type StoredCheckpoint } from './checkpoint-stream.js';
+import { originOf } from './checkpoint-verification.js';
 import { type CheckpointWebhook, deliverCheckpoints } from './checkpoint-webhook.js';
 
 export interface SignCheckpointOptions {
@@ -64,7 +66,9 @@ export class SignCheckpointJob {
       return outcome;
     } catch (error) {
       if (!isAlarm(error)) throw error;
-      this.logger.error({ msg: 'NO CHECKPOINT IS SIGNED: the ledger may have been tampered with', error: error.message });
+      const another = error instanceof CheckpointsDiverged ? await this.anotherLedger() : undefined;
+      const why = another ? 'the exported file is of another ledger' : 'the ledger may have been tampered with';
+      this.logger.error({ msg: `NO CHECKPOINT IS SIGNED: ${why}`, error: (another ?? error).message });
       return 'refused';
     }
   }
@@ -72,6 +76,22 @@ export class SignCheckpointJob {
   /** Undefined where the file cannot be read at all just now, which is an export that fails and not an alarm. */
   private async exportedRevision(): Promise<bigint | undefined> {
     return this.attempt('file', () => exportedRevision(this.store, this.options.file));
+  }
+
+  /** Whether the file names another ledger than the events and the last checkpoint in the store do. */
+  private async anotherLedger(): Promise<CheckpointFileOfAnotherLedger | undefined> {
+    const { file } = this.options;
+    const exported = (await lastExported(file))?.origin;
+    const own = await this.origin();
+    if (exported === undefined || own === undefined || exported === own) return undefined;
+    if (exported === (await this.last())?.checkpoint.origin) return undefined;
+    return new CheckpointFileOfAnotherLedger(file, exported, own);
+  }
+
+  private async origin(): Promise<string | undefined> {
+    for await (const event of this.store.readAll({ streamPrefixes: LEDGER_PREFIXES, after: undefined }))
+      return originOf(leafOf(event));
+    return undefined;
   }
 
   private async sign(): Promise<Exclude<CheckpointRun, 'refused'>> {
