@@ -80,6 +80,8 @@ DELETE FROM idempotency.requests WHERE id IN (
   SELECT id FROM idempotency.requests WHERE expires_at <= now() AND lease_until <= now() ORDER BY expires_at LIMIT $1
 )`;
 
+const IS_THERE = `SELECT to_regclass('idempotency.requests') IS NOT NULL AS there`;
+
 /** PostgreSQL's codes for a table and a schema that are not there. */
 const MISSING = new Set(['42P01', '3F000']);
 
@@ -129,6 +131,9 @@ export class RequestsTable {
 
   /** Removes rows that are forgotten, the oldest first. @returns how many */
   async forget(rowsMax: number): Promise<number> {
+    // Where nobody has named a request yet there is no table, and PostgreSQL would log that as an error.
+    const { rows } = await this.pool.query<{ there: boolean }>(IS_THERE);
+    if (!rows[0]?.there) return 0;
     const { rowCount } = await this.query('forget-requests', FORGET, [rowsMax]);
     return rowCount ?? 0;
   }

@@ -1,5 +1,6 @@
 import { createPostgresBackend, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
+import type { QueueOutage } from './queue-outage.js';
 
 /** Where jobs are kept: Redis where there is one, else the PostgreSQL database that is there anyway. */
 export interface QueueLocation {
@@ -17,6 +18,8 @@ const BACK_OFF_MS = 500;
 const BACK_OFF_MAX_MS = 30_000;
 const POOL_MAX = 4;
 const STALLED_CHECK_MS = 10_000;
+/** Between two attempts to reach a queue that is away. A worker that closes waits for it, so it is short. */
+export const RETRY_MS = 1_000;
 
 /** A queue for the work that must be done even if this process dies first. */
 export function openQueue(location: QueueLocation): Queue {
@@ -25,8 +28,8 @@ export function openQueue(location: QueueLocation): Queue {
   return new Queue(QUEUE, { connection: postgres(location) } as QueueOptions, createPostgresBackend as never) as unknown as Queue;
 }
 
-/** Works the queue off in this process, once it is told to run. */
-export function openWorker(location: QueueLocation, handlers: JobHandlers): Worker {
+/** Works the queue off in this process, once it is told to run. @param outage told of every attempt to reach the queue */
+export function openWorker(location: QueueLocation, handlers: JobHandlers, outage: QueueOutage): Worker {
   const process = async ({ name, data }: { name: string; data: unknown }) => {
     const handler = handlers[name];
     if (!handler) throw new Error(`no handler for job ${name}`);
@@ -40,12 +43,55 @@ export function openWorker(location: QueueLocation, handlers: JobHandlers): Work
     settings,
     maxStalledCount: 2 ** 31 - 1,
     stalledInterval: STALLED_CHECK_MS,
+    runRetryDelay: RETRY_MS,
   };
+  const worker = openOn(location, process, options, outage);
+  worker.on('error', (error) => outage.away(error));
+  return worker;
+}
+
+function openOn(
+  location: QueueLocation,
+  process: (job: { name: string; data: unknown }) => Promise<void>,
+  options: Omit<WorkerOptions, 'connection'>,
+  outage: QueueOutage,
+): Worker {
   if (location.redisUrl !== undefined) {
-    return new Worker(QUEUE, process, { ...options, connection: new Redis(location.redisUrl, { maxRetriesPerRequest: null }) });
+    const connection = new Redis(location.redisUrl, { maxRetriesPerRequest: null });
+    connection.on('ready', () => outage.back());
+    return new Worker(QUEUE, process, { ...options, connection });
   }
+  const backend = (...made: Parameters<typeof createPostgresBackend>) => patient(createPostgresBackend(...made), outage);
   const inPostgres = { ...options, connection: postgres(location) } as WorkerOptions;
-  return new Worker(QUEUE, process, inPostgres, createPostgresBackend as never) as unknown as Worker;
+  return new Worker(QUEUE, process, inPostgres, backend as never) as unknown as Worker;
+}
+
+/** The two questions that a worker asks all the time. */
+interface Backend {
+  moveToActive(...args: never[]): Promise<unknown>;
+  waitForJob(...args: never[]): Promise<unknown>;
+}
+
+/**
+ * The same backend, with a pause before it says that it could not ask: BullMQ pauses itself only where the connection is refused,
+ * and asks again at once, or ten times a second, where it breaks or PostgreSQL is starting.
+ */
+export function patient<B extends Backend>(backend: B, outage: QueueOutage): B {
+  const waiting = async (error: Error): Promise<never> => {
+    outage.away(error);
+    await new Promise((over) => setTimeout(over, RETRY_MS));
+    throw error;
+  };
+  const moveToActive = backend.moveToActive.bind(backend);
+  const waitForJob = backend.waitForJob.bind(backend);
+  backend.moveToActive = async (...args) => {
+    const fetched = await moveToActive(...args).catch(waiting);
+    outage.back();
+    return fetched;
+  };
+  // It also comes back, with nothing, when its connection breaks: no sign that the queue is there.
+  backend.waitForJob = (...args) => waitForJob(...args).catch(waiting);
+  return backend;
 }
 
 /** Options of a job that is repeated, ever slower, until it succeeds. */

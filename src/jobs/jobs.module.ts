@@ -21,6 +21,7 @@ import { ExpireCreditsJob } from './expire-credits.job.js';
 import { openQueue, openWorker, type QueueLocation } from './job-queue.js';
 import { KeptEnds } from './kept-ends.js';
 import { OverdueReservations } from './overdue-reservations.js';
+import { QueueOutage } from './queue-outage.js';
 import { type AbandonedCalls, RecoverReservationsJob } from './recover-reservations.job.js';
 
 export interface JobsOptions extends QueueLocation {
@@ -39,6 +40,7 @@ const QUEUE = Symbol('Queue');
 @Module({})
 export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('jobs');
+  private readonly outage = new QueueOutage(this.logger);
   private worker: Worker | undefined;
 
   constructor(
@@ -49,7 +51,8 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly recoverReservations: RecoverReservationsJob,
     private readonly modules: ModuleRef,
   ) {
-    queue.on('error', (error) => this.logger.error({ msg: 'the job queue is away', error: error.message }));
+    queue.on('error', (error) => this.outage.away(error));
+    queue.on('waiting', () => this.outage.back());
   }
 
   static forRoot(options: JobsOptions): DynamicModule {
@@ -95,14 +98,14 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
     if (!this.options.run) return;
     // Made only where jobs run: elsewhere there is no key to sign with.
     const signCheckpoint = this.modules.get(SignCheckpointJob, { strict: false });
-    const worker = openWorker(this.options, {
+    const handlers = {
       [ExpireCreditsJob.jobName]: () => this.expireCredits.run(),
-      [EndReservationJob.jobName]: (data) => this.endReservation.run(data as PendingEnd),
+      [EndReservationJob.jobName]: (data: unknown) => this.endReservation.run(data as PendingEnd),
       [RecoverReservationsJob.jobName]: () => this.recoverReservations.run(),
       [SignCheckpointJob.jobName]: async () => void (await signCheckpoint.run()),
-    });
+    };
+    const worker = openWorker(this.options, handlers, this.outage);
     this.worker = worker;
-    worker.on('error', (error) => this.logger.error({ msg: 'the job queue is away', error: error.message }));
     worker.on('failed', (job, error) => this.logger.error({ msg: 'a job failed', job: job?.name, error: error.message }));
     await this.repeat(ExpireCreditsJob.jobName, ExpireCreditsJob.everyMs);
     await this.repeat(RecoverReservationsJob.jobName, this.options.recoverEveryMs);

@@ -73,6 +73,7 @@ test('completions are served and charged without PostgreSQL; balances are refuse
   const { gateway, key, userId, cost, killPostgres, restartPostgres, serve, isCharged } = await startOnPostgres();
   expect(await serve(10)).toBe(10);
   await isCharged();
+  const firstOutageAt = performance.now();
 
   for (const _ of ['once', 'and again']) {
     await killPostgres();
@@ -83,6 +84,17 @@ test('completions are served and charged without PostgreSQL; balances are refuse
     expect(await serve(10)).toBe(10);
     await isCharged();
   }
+
+  // A program that asks again and again says so once, and later now and then.
+  const saysOfTheQueue = (what: string) => gateway.stderr.split('\n').filter((line) => line.includes(`the job queue is ${what}`));
+  await until(
+    () => Promise.resolve(saysOfTheQueue('back').length),
+    (times) => times > 0,
+  );
+  const linesMax = 1 + Math.floor((performance.now() - firstOutageAt) / 30_000);
+  expect(saysOfTheQueue('away').length).toBeGreaterThan(0);
+  expect(saysOfTheQueue('away').length).toBeLessThanOrEqual(linesMax);
+  expect(saysOfTheQueue('back').length).toBeLessThanOrEqual(saysOfTheQueue('away').length);
 
   // What came while PostgreSQL was away can be bought with: the ledger alone knows the balance.
   expect(await gateway.stop()).toBe(0);

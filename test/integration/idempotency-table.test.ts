@@ -57,6 +57,18 @@ test('processes that start at once on an empty database make one table', async (
   expect(claims.filter((row) => row?.ours)).toHaveLength(1);
 });
 
+test('nothing is forgotten, and no table made, before the first request is named', async () => {
+  const url = await createDatabase();
+  const table = new RequestsTable(url, () => undefined);
+  beforeDrop(() => table.close());
+  expect(await table.forget(1)).toBe(0);
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  beforeDrop(() => client.end());
+  const { rows: found } = await client.query(`SELECT to_regclass('idempotency.requests') AS table`);
+  expect(found).toEqual([{ table: null }]);
+});
+
 test('of many claims at once one is given', async () => {
   const request = named();
   const outcomes = await Promise.all(Array.from({ length: 30 }, () => refusal(request)));
