@@ -1,5 +1,5 @@
 import { hash as digest } from 'node:crypto';
-import type { RawEvent } from '../event-store/read-wire.js';
+import type { RawEvent } from '../event-store/raw-event.js';
 import type { AuditedFact, Json, Problem } from './rules/account-audit-rules.js';
 
 /** The end of a stream's hash chain, as far as it has been read. */

@@ -75,8 +75,8 @@ export async function verifyLedger(
 }
 
 /** In a buffer of its own, which can be handed over. */
-function joined(messages: readonly Buffer[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(messages.reduce((total, { length }) => total + length, 0));
+function joined(messages: readonly Buffer[]): Buffer<ArrayBuffer> {
+  const bytes = Buffer.allocUnsafeSlow(messages.reduce((total, { length }) => total + length, 0));
   let at = 0;
   for (const message of messages) {
     bytes.set(message, at);

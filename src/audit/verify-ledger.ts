@@ -1,4 +1,4 @@
-import { decodeRawEvent, type RawEvent } from '../event-store/read-wire.js';
+import { decodeRawEvent, type RawEvent } from '../event-store/raw-event.js';
 import { type CheckpointReport, type CheckpointVerification } from './checkpoints/checkpoint-verification.js';
 import { AccountAudit, type AccountFigures } from './rules/account-audit.js';
 import { boundedMemory, exactMemory, FingerprintSet, Unsure } from './rules/account-audit-memory.js';

@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import { ProtobufFields, readUuid } from './protobuf-fields.js';
+import { readTypeEntry } from './raw-event.js';
 import type { StoredEvent } from './stored-event.js';
+
+export { decodeRawEvent, type RawEvent } from './raw-event.js';
 
 const require = createRequire(import.meta.url);
 const { ReadReq } = require('@eventstore/db-client/generated/streams_pb.js');
@@ -110,63 +113,6 @@ export function decodeReadMessage(bytes: Buffer): ReadMessage {
   return OTHER;
 }
 
-/** An event whose content is still the text that was stored: what was hashed is checked on that, not on a parsed copy. */
-export interface RawEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly stream: string;
-  readonly revision: number;
-  readonly position: bigint;
-  readonly dataText: string;
-  readonly metadataText: string;
-}
-
-/** The event of a message of `readAllMessages`. */
-export function decodeRawEvent(bytes: Buffer): RawEvent {
-  const fields = new ProtobufFields(bytes);
-  while (fields.next()) {
-    if (fields.number === 1) {
-      for (const read = fields.message(); read.next(); read.skip()) {
-        if (read.number === 1) return readRawEvent(read.message());
-      }
-    }
-    fields.skip();
-  }
-  throw new RangeError('a message of the event store holds no event');
-}
-
-function readRawEvent(fields: ProtobufFields): RawEvent {
-  const event = {
-    id: '',
-    type: '',
-    stream: '',
-    revision: 0,
-    position: -1n,
-    dataText: '',
-    metadataText: '',
-  } as Writable<RawEvent>;
-  while (fields.next()) {
-    if (fields.number === 1) event.id = readUuid(fields.message());
-    else if (fields.number === 2) event.stream = readStreamName(fields.message()) ?? event.stream;
-    else if (fields.number === 3) event.revision = fields.integer();
-    else if (fields.number === 5) event.position = BigInt(fields.integer());
-    else if (fields.number === 6) event.type = readTypeEntry(fields.message()) ?? event.type;
-    else if (fields.number === 7) event.metadataText = fields.text();
-    else if (fields.number === 8) event.dataText = fields.text();
-    else fields.skip();
-  }
-  return event;
-}
-
-function readStreamName(identifier: ProtobufFields): string | undefined {
-  let name: string | undefined;
-  while (identifier.next()) {
-    if (identifier.number === 3) name = identifier.text();
-    else identifier.skip();
-  }
-  return name;
-}
-
 /** RecordedEvent {id 1, stream 2 {name 3}, revision 3, prepare 4, commit 5, metadata 6, custom_metadata 7, data 8}. */
 function readEvent(fields: ProtobufFields): StoredEvent {
   const event = {
@@ -212,17 +158,6 @@ function readEvent(fields: ProtobufFields): StoredEvent {
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** A map entry {key 1, value 2}: the event's type where the key says so. */
-function readTypeEntry(entry: ProtobufFields): string | undefined {
-  let isType = false;
-  let value: string | undefined;
-  while (entry.next()) {
-    if (entry.number === 1) isType = entry.text('latin1') === 'type';
-    else value = entry.text();
-  }
-  return isType ? value : undefined;
-}
 
 /** What is no JSON was not written by us; whoever folds it says so. */
 function readJson(fields: ProtobufFields): unknown {

@@ -16,9 +16,10 @@ export class MerkleFrontier {
   }
 
   append(hash: Uint8Array): void {
-    let peak: Buffer = Buffer.from(hash);
+    let peak: Uint8Array = hash;
     for (let rest = this.count; isOdd(rest); rest = half(rest)) peak = nodeHash(this.peaks.pop() as Buffer, peak);
-    this.peaks.push(peak);
+    // The caller's own bytes are copied where they are kept.
+    this.peaks.push(Buffer.from(peak));
     this.count += 1;
   }
 

@@ -39,8 +39,8 @@ export const boundedMemory = (stream: string, fingerprints: FingerprintSet): Aud
 
 /** A map that forgets its oldest entries. */
 export class RecentMap<T> {
-  private recent = new Map<string, T>();
-  private older = new Map<string, T>();
+  private recent = new Entries<T>();
+  private older = new Entries<T>();
   private forgets = false;
 
   constructor(private readonly min: number) {}
@@ -49,9 +49,9 @@ export class RecentMap<T> {
     if (this.recent.size >= this.min) {
       this.forgets ||= this.older.size > 0;
       this.older = this.recent;
-      this.recent = new Map();
+      this.recent = new Entries();
     }
-    this.recent.set(id, value);
+    this.recent.add(id, value);
   }
 
   /** Undefined only where it was never there. @throws Unsure where it may have been forgotten */
@@ -59,6 +59,32 @@ export class RecentMap<T> {
     const value = this.recent.get(id) ?? this.older.get(id);
     if (value === undefined && this.forgets) throw new Unsure();
     return value;
+  }
+}
+
+/** Entries as they came. Nearly all are forgotten before anyone asks for them, so they are indexed when somebody does. */
+class Entries<T> {
+  private readonly ids: string[] = [];
+  private readonly values: T[] = [];
+  private readonly index = new Map<string, T>();
+  private indexed = 0;
+
+  /** An id that came twice counts twice. */
+  get size(): number {
+    return this.ids.length;
+  }
+
+  add(id: string, value: T): void {
+    this.ids.push(id);
+    this.values.push(value);
+  }
+
+  /** What came last under the id. */
+  get(id: string): T | undefined {
+    for (; this.indexed < this.ids.length; this.indexed++) {
+      this.index.set(this.ids[this.indexed] as string, this.values[this.indexed] as T);
+    }
+    return this.index.get(id);
   }
 }
 

@@ -45,6 +45,8 @@ const STREAMS = {
   batchAppend: { ...StreamsService.batchAppend, requestDeserialize: decodeBatchAppendRequest, responseSerialize: asIs },
 };
 
+export const READ_PATH: string = STREAMS.read.path;
+
 export function addServices(server: Server, log: EventLog, settings: NodeSettings): NodeServices {
   const responses = new Set<ResponseStream>();
   const track = (call: ServerWritableStream<never, Buffer> | ServerDuplexStream<never, Buffer>): ResponseStream => {

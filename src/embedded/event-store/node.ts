@@ -3,8 +3,9 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { APPEND_SIZE_MAX } from './append-limits.js';
 import { lockDataDirectory } from './data-directory-lock.js';
 import { EventLog } from './event-log.js';
-import { addServices } from './grpc-services.js';
+import { addServices, READ_PATH } from './grpc-services.js';
 import { NODE_CLOSING } from './response-stream.js';
+import { writeAhead } from './write-ahead.js';
 
 export interface EventStoreNodeOptions {
   readonly dataDir: string;
@@ -38,6 +39,7 @@ export async function startEventStoreNode(options: EventStoreNodeOptions): Promi
     const server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+      interceptors: [writeAhead([READ_PATH])],
     });
     let port = 0;
     const services = addServices(server, log, { maxAppendSize, address: () => ({ host, port }) });

@@ -1,6 +1,6 @@
 /**
- * A streaming response that never holds more than gRPC's own window: writing waits until the client has taken what was sent.
- * A slow reader therefore costs a page of memory and no more.
+ * A streaming response that never holds more than gRPC's own window, and what `write-ahead.ts` lets a read run ahead: writing waits
+ * until the client has taken what was sent. A slow reader therefore costs a page of memory and no more.
  */
 import { type Metadata, type ServerDuplexStream, type ServerWritableStream, status } from '@grpc/grpc-js';
 
