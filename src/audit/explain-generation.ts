@@ -61,8 +61,8 @@ export async function explainGeneration(
   };
 }
 
-function recompute({ usage, cost }: Json, version: Parameters<typeof recomputeCost>[1]): Explanation['recomputed'] {
-  const { exact, rounded } = recomputeCost(usage.classes, version);
+function recompute({ usage, cost, pricedAt }: Json, version: Parameters<typeof recomputeCost>[1]): Explanation['recomputed'] {
+  const { exact, rounded } = recomputeCost(usage.classes, version, pricedAt);
   const agrees = cost.exact === exact.toString() && cost.rounded === rounded.toString();
   return { agrees, exact: exact.toString(), rounded: rounded.toString() };
 }

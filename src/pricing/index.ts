@@ -1,5 +1,5 @@
 export type { PricedModel } from './booked-model.js';
-export { type Cost, costOf, costToJson, type PricedLine } from './domain/cost.js';
+export { type Cost, costOf, costToJson, type PricedLine, pricedAtFact, withRequest } from './domain/cost.js';
 export { type PriceTable, priceTable } from './domain/price-table.js';
 export type {
   FormulaVersion,
@@ -8,7 +8,6 @@ export type {
   Reasoning,
   ReasoningControl,
   Route,
-  RouteProvider,
 } from './domain/pricing.events.js';
 export { quoteOf, type TokenBounds } from './domain/quote.js';
 export { completionTokens, promptTokens, USAGE_CLASSES, type Usage, type UsageClass } from './domain/usage.js';

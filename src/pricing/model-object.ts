@@ -1,10 +1,15 @@
 import type { PricedModel } from './booked-model.js';
 
-/** OpenRouter's model object, with `object` and `owned_by` for OpenAI's client. */
+/**
+ * OpenRouter's model object, with `object` and `owned_by` for OpenAI's client. `pricing` is as published: the base, which holds where
+ * no override does, and the overrides with their conditions, the clock times as numbers.
+ */
 export type ModelObject = ReturnType<typeof modelObject>;
 
 export function modelObject(model: PricedModel) {
   const { id, reasoning } = model;
+  const [preferred] = model.routes;
+  const embeds = model.outputModalities.every((each) => each === 'embeddings');
   return {
     id,
     object: 'model' as const,
@@ -23,13 +28,13 @@ export function modelObject(model: PricedModel) {
     },
     pricing: model.pricing,
     top_provider: {
-      context_length: model.contextLength,
-      max_completion_tokens: model.maxCompletionTokens,
+      context_length: preferred?.contextLength ?? model.contextLength,
+      max_completion_tokens: embeds ? null : (preferred?.maxCompletionTokens ?? model.maxCompletionTokens),
       is_moderated: false,
     },
     per_request_limits: null,
     supported_parameters: model.supportedParameters,
-    default_parameters: null,
+    default_parameters: model.defaultParameters ?? null,
     supported_voices: null,
     ...(reasoning && {
       reasoning: {

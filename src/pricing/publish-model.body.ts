@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { invalid, parse } from '../http/validation.js';
 import { instantFromText } from '../kernel/time.js';
-import { PRICE_NAMES, type PriceName, ROUTE_PROVIDERS } from './domain/pricing.events.js';
+import { DEFAULT_PARAMETERS, QUANTIZATIONS, REASONING_CONTROLS, type Route } from './domain/pricing.events.js';
 import { IMAGE_TOKENS_MAX_KNOWN, type PublishModel } from './domain/publish-model.js';
+import { prices } from './publish-model.prices.js';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/;
+const PROVIDER = /^[a-z][a-z0-9-]{0,39}$/;
 const ALIAS = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}(\/[A-Za-z0-9][A-Za-z0-9._:-]{0,99})?$/;
 /** What an OpenAI-compatible model takes where nothing is said. */
 const COMMON_PARAMETERS = [
@@ -14,17 +16,22 @@ const COMMON_PARAMETERS = [
 
 const count = z.int().positive().max(1_000_000_000);
 const text = z.string().min(1).max(200);
-const price = z.string({ error: 'must be a decimal string of credits per token, such as "0.0000025"' });
-const priceFields = Object.fromEntries(PRICE_NAMES.map((name) => [name, price.optional()])) as Record<
-  PriceName,
-  z.ZodOptional<z.ZodString>
->;
-const prices = z.strictObject({
-  ...priceFields,
-  overrides: z
-    .array(z.strictObject({ ...priceFields, min_prompt_tokens: count }))
-    .max(20)
-    .optional(),
+const route = z.strictObject({
+  provider: z.string().regex(PROVIDER, "must be a provider's id: lower-case letters, digits and hyphens"),
+  upstream_model: text,
+  parameters: z.record(z.string(), z.json()).optional(),
+  quantization: z.enum(QUANTIZATIONS).optional(),
+  data_collection: z.enum(['allow', 'deny']).default('allow'),
+  context_length: count.optional(),
+  max_completion_tokens: count.optional(),
+});
+const reasoning = z.strictObject({
+  control: z.enum(REASONING_CONTROLS).optional(),
+  mandatory: z.boolean().default(false),
+  supports_max_tokens: z.boolean().optional(),
+  supported_efforts: z.array(text).optional(),
+  default_effort: text.optional(),
+  default_enabled: z.boolean().optional(),
 });
 
 const body = z
@@ -39,7 +46,7 @@ const body = z
       .min(1)
       .default(['text']),
     output_modalities: z
-      .array(z.enum(['text', 'image', 'audio']))
+      .array(z.enum(['text', 'image', 'audio', 'embeddings']))
       .min(1)
       .default(['text']),
     supported_parameters: z.array(text).max(100).default(COMMON_PARAMETERS),
@@ -47,29 +54,18 @@ const body = z
     aliases: z.array(z.string().regex(ALIAS, 'must be a model name')).max(50).default([]),
     prices: prices.optional(),
     pricing: prices.optional(),
-    routes: z
-      .array(
-        z.strictObject({
-          provider: z.enum(ROUTE_PROVIDERS),
-          upstream_model: text,
-          parameters: z.record(z.string(), z.json()).optional(),
-        }),
-      )
-      .min(1)
-      .max(20),
-    reasoning: z
-      .strictObject({
-        mandatory: z.boolean().default(false),
-        supports_max_tokens: z.boolean().default(false),
-        supported_efforts: z.array(text).optional(),
-        default_effort: text.optional(),
-        default_enabled: z.boolean().optional(),
-      })
-      .optional(),
+    routes: z.array(route).min(1).max(20),
+    reasoning: reasoning.optional(),
+    default_completion_tokens: count.optional(),
+    default_parameters: z.partialRecord(z.enum(DEFAULT_PARAMETERS), z.number()).optional(),
     image_tokens_max: count.default(IMAGE_TOKENS_MAX_KNOWN),
     effective_at: z.iso.datetime({ offset: true }).optional(),
   })
-  .refine((each) => !each.prices || !each.pricing, { path: ['pricing'], message: 'say "prices" or "pricing", not both' });
+  .refine((each) => !each.prices || !each.pricing, { path: ['pricing'], message: 'say "prices" or "pricing", not both' })
+  .refine((each) => (each.default_completion_tokens ?? 0) <= each.max_completion_tokens, {
+    path: ['default_completion_tokens'],
+    message: 'must not be more than max_completion_tokens',
+  });
 
 /** The command in a request; throws a 400 that names the field which is wrong. */
 export function parsePublishModel(author: string, slug: string, json: unknown): PublishModel {
@@ -100,12 +96,10 @@ function toCommand(id: string, said: z.infer<typeof body>): PublishModel {
       outputModalities: said.output_modalities,
       supportedParameters: said.supported_parameters,
       tokenizer: said.tokenizer,
-      routes: said.routes.map(({ provider, upstream_model, parameters }) => ({
-        provider,
-        upstreamModel: upstream_model,
-        ...(parameters && { parameters }),
-      })),
+      routes: said.routes.map(routeOf),
       ...(said.reasoning && { reasoning: reasoningOf(said.reasoning) }),
+      ...(said.default_completion_tokens && { defaultCompletionTokens: said.default_completion_tokens }),
+      ...(said.default_parameters && { defaultParameters: said.default_parameters }),
       imageTokensMax: said.image_tokens_max,
     },
     prices: (said.prices ?? said.pricing ?? {}) as PublishModel['prices'],
@@ -113,9 +107,21 @@ function toCommand(id: string, said: z.infer<typeof body>): PublishModel {
   };
 }
 
-const reasoningOf = (said: NonNullable<z.infer<typeof body>['reasoning']>) => ({
+/** What is left out takes its default by being absent, so that both ways to say it are the same content. */
+const routeOf = (said: z.infer<typeof route>): Route => ({
+  provider: said.provider,
+  upstreamModel: said.upstream_model,
+  ...(said.parameters && { parameters: said.parameters }),
+  ...(said.quantization && { quantization: said.quantization }),
+  ...(said.data_collection === 'deny' && { dataCollection: said.data_collection }),
+  ...(said.context_length && { contextLength: said.context_length }),
+  ...(said.max_completion_tokens && { maxCompletionTokens: said.max_completion_tokens }),
+});
+
+const reasoningOf = (said: z.infer<typeof reasoning>) => ({
+  ...(said.control && { control: said.control }),
   mandatory: said.mandatory,
-  supportsMaxTokens: said.supports_max_tokens,
+  supportsMaxTokens: said.supports_max_tokens ?? said.control === 'budget',
   ...(said.supported_efforts && { supportedEfforts: said.supported_efforts }),
   ...(said.default_effort && { defaultEffort: said.default_effort }),
   ...(said.default_enabled !== undefined && { defaultEnabled: said.default_enabled }),

@@ -8,6 +8,7 @@ import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/eve
 import { type Cause, GENESIS_HASH, hashEvent } from '../../src/event-store/envelope.js';
 import { EventStore, type StoredEvent } from '../../src/event-store/event-store.js';
 import type { PublishModel } from '../../src/pricing/domain/publish-model.js';
+import { costOf, type PricedModel, withRequest } from '../../src/pricing/index.js';
 import { PriceBook } from '../../src/pricing/price-book.js';
 import { SEED_CATALOGUE, seedCause } from '../../src/pricing/seed.js';
 
@@ -87,7 +88,7 @@ describe('a published model', () => {
       (name) => book.resolve(name)?.priceVersion,
     );
     expect(found).toEqual(['acme/one@1', 'acme/one@1', 'acme/one@1', 'acme/one@1', undefined, undefined]);
-    expect(book.resolve('one')).toMatchObject({ id: 'acme/one', pricing: { prompt: '0.000001' }, formulaVersion: 'usage@1' });
+    expect(book.resolve('one')).toMatchObject({ id: 'acme/one', pricing: { prompt: '0.000001' }, formulaVersion: 'usage@2' });
   });
 
   test('is there after a restart', async () => {
@@ -169,6 +170,24 @@ describe('the streams', () => {
   });
 });
 
+test('prices of every kind come back as they were published, after a restart and in another process', async () => {
+  const [here, there] = [await openBook(), await openBook()];
+  const overrides = [
+    { min_prompt_tokens: 1000, prompt: '0.000004' },
+    { utc_start: 1630, utc_end: 30, utc_days: ['friday' as const], prompt: '0.0000005', request: '0' },
+  ];
+  const fees = { ...model('0.000001').prices, request: '0.01', web_search: '0.02', input_audio_cache: '0', image_output: '1' };
+  await here.publish({ ...model('0.000001'), prices: { ...fees, overrides } }, cause());
+  await until(() => there.resolve('one') !== undefined);
+  const friday = Date.parse('2026-01-09T23:00:00.000Z');
+  for (const book of [here, there, await openBook()]) {
+    const found = book.resolve('one') as PricedModel;
+    expect([found.pricing, found.formulaVersion]).toEqual([{ ...fees, overrides }, 'usage@2']);
+    const cost = (at: number) => costOf(withRequest({ input_uncached: 2 }, found.prices), found.prices, at).rounded;
+    expect([cost(friday), cost(friday + DAY)]).toEqual([1_000n, 10_002_000n]);
+  }
+});
+
 describe('the seed', () => {
   test('gives way to a model that has its names already', async () => {
     const book = await openBook();
@@ -193,6 +212,11 @@ describe('the seed', () => {
     expect(reopened.thinkingModels()).toEqual([
       'claude-3-7-sonnet-20250219',
       'claude-sonnet-4',
+      'claude-sonnet-4.5',
+      'claude-haiku-4.5',
+      'claude-opus-4.5',
+      'claude-opus-4.6',
+      'claude-sonnet-4.6',
       'gemini-2.5-flash',
       'gemini-2.5-pro',
     ]);

@@ -22,7 +22,9 @@ const samplesIn = (file: string): StoredEvent[] =>
     }),
   );
 
-const ACCOUNT = samplesIn('account-events.json');
+const ACCOUNTS = samplesIn('account-events.json');
+const ACCOUNT = ACCOUNTS.filter(({ stream }) => stream === 'account-sample01');
+const MANAGED = ACCOUNTS.filter(({ stream }) => stream === 'account-sample02');
 const PRICES = samplesIn('price-events.json');
 
 /** The names of the events that a file of the source declares, so that a new one without a sample is found. */
@@ -30,7 +32,7 @@ const declaredIn = (path: string): string[] =>
   [...textOf(path).matchAll(/^export interface (\w+) \{\n {2}readonly type: '(\w+)';/gm)].map(([, , type]) => type as string);
 
 describe.each([
-  ['account', ACCOUNT, 'src/accounts/domain/accounts.events.ts'],
+  ['account', ACCOUNTS, 'src/accounts/domain/accounts.events.ts'],
   ['price', PRICES, 'src/pricing/domain/pricing.events.ts'],
 ])('the samples of %s events', (_, samples, source) => {
   test('have every event that the source declares, and no other', () => {
@@ -59,11 +61,12 @@ describe.each([
 });
 
 test('no sample was edited', () => {
-  const last = new Map([...ACCOUNT, ...PRICES].map(({ stream, metadata }) => [stream, metadata.hash]));
+  const last = new Map([...ACCOUNTS, ...PRICES].map(({ stream, metadata }) => [stream, metadata.hash]));
   expect(Object.fromEntries(last)).toEqual({
     'account-sample01': '28d5fd0d590c98e1e94a8d3ac38f5595f5fd4c6c2f54d9b87822d51c23679c0b',
+    'account-sample02': 'c4454689cbe4e415a4185747947b7b54bc68d104459689e678de1d21fd9d5972',
     models: '89717d80ea2a7e9c1865f52fa5daa034b18fc7bd4ede1ad3e61a5c6bed6797b8',
-    'price-acme/large': 'ce42bf0557b40600595e10671b89ce8353081f538390f5b660fe51aace5cec4a',
+    'price-acme/large': '74c9d44dd576c7a70bd8e7bae4a3ea729259919c1ad9d0330dc4a79ea86f88d7',
   });
 });
 
@@ -112,6 +115,17 @@ describe('the sampled account', () => {
     books.endStep();
     expect([books.owed, books.cost]).toEqual([1_650_000_000n, 3_169_538_734n]);
   });
+});
+
+test('the sampled keys fold into their kinds, disabled and enabled again', () => {
+  const known = new KnownAccount('sample02');
+  const seen = MANAGED.map((event) => {
+    known.fold(event);
+    return [...known.account.keys.values()].map(({ name, kind, disabled, revoked }) => [name, kind, disabled, revoked]);
+  });
+  const manager = ['operations', 'management', false, false];
+  const worker = (disabled: boolean) => ['worker', 'inference', disabled, false];
+  expect(seen).toEqual([[], [manager], [manager, worker(false)], [manager, worker(true)], [manager, worker(false)]]);
 });
 
 test('the sampled model has the prices that were published, and what was charged at them costs the same today', () => {

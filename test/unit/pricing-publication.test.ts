@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { evolveModel, type Model, unpublishedModel, versionInForce } from '../../src/pricing/domain/model.js';
 import type { PricingEvent } from '../../src/pricing/domain/pricing.events.js';
 import { type PublishModel, publishModelDecider } from '../../src/pricing/domain/publish-model.js';
+import { costOf, type PriceTable } from '../../src/pricing/index.js';
 import { nameTable } from '../../src/pricing/model-names.js';
 import { SEED_CATALOGUE } from '../../src/pricing/seed.js';
 
@@ -27,6 +29,7 @@ const publish = (prices: PublishModel['prices'], more: Partial<PublishModel> = {
   prices,
   ...more,
 });
+const night = { utc_start: 2200, utc_end: 600 };
 const paid = { prompt: '0.000001', completion: '0.000002' };
 
 const given = (...commands: (readonly [PublishModel, number])[]): Model =>
@@ -49,7 +52,7 @@ describe('publishing a model', () => {
           priceVersion: 'acme/one@1',
           effectiveAt: '2026-01-10T00:00:00.000Z',
           prices: paid,
-          formulaVersion: 'usage@1',
+          formulaVersion: 'usage@2',
         },
       },
     ]);
@@ -94,8 +97,41 @@ describe('publishing a model', () => {
       'overrides_out_of_order',
       'prices.overrides[1].min_prompt_tokens',
     ],
+    [
+      'tiers that do not rise within the same hours',
+      { ...paid, overrides: [{ min_prompt_tokens: 9, ...night }, { min_prompt_tokens: 5 }, { ...night, prompt: '1' }] },
+      'overrides_out_of_order',
+      'prices.overrides[2].min_prompt_tokens',
+    ],
+    ['a wrong fee', { ...paid, request: '0,01' }, 'price_invalid', 'prices.request'],
+    ['an override for everything', { ...paid, overrides: [{ prompt: '1' }] }, 'override_unconditional', 'prices.overrides[0]'],
+    [
+      'an override for no day',
+      { ...paid, overrides: [{ utc_days: [] }] },
+      'override_unconditional',
+      'prices.overrides[0].utc_days',
+    ],
+    ['a window without an end', { ...paid, overrides: [{ utc_start: 100 }] }, 'window_invalid', 'prices.overrides[0].utc_end'],
+    ['a window without a start', { ...paid, overrides: [{ utc_end: 100 }] }, 'window_invalid', 'prices.overrides[0].utc_start'],
+    ['no minute', { ...paid, overrides: [{ utc_start: 160, utc_end: 0 }] }, 'window_invalid', 'prices.overrides[0].utc_start'],
+    ['no hour', { ...paid, overrides: [{ utc_start: 0, utc_end: 2400 }] }, 'window_invalid', 'prices.overrides[0].utc_end'],
+    [
+      'a window that never opens',
+      { ...paid, overrides: [{ utc_start: 100, utc_end: 100 }] },
+      'window_invalid',
+      'prices.overrides[0].utc_end',
+    ],
   ])('with %s is refused, naming the field', (_, prices, reason, field) => {
     expect(rejectionOf(publish(prices))).toEqual({ rejection: { reason, field } });
+  });
+
+  test('may price the same hours twice, longer prompts behind shorter ones', () => {
+    const overrides = [
+      { ...night, prompt: '0' },
+      { min_prompt_tokens: 5, prompt: '1' },
+      { ...night, min_prompt_tokens: 5 },
+    ];
+    expect(eventsOf(publish({ ...paid, overrides }), unpublishedModel())).toHaveLength(2);
   });
 
   test('a free model is free because somebody said so', () => {
@@ -200,13 +236,27 @@ const SAMPLES_V1: readonly PricingEvent[] = [
   },
 ];
 
+test('a price list of usage@1 has none of the prices that came later', () => {
+  const published = SAMPLES_V1[1] as Extract<PricingEvent, { type: 'PricesPublished' }>;
+  const stray = { ...published.data.prices, request: '1', web_search: '1', image_output: '1', input_audio_cache: '1' };
+  const events = [SAMPLES_V1[0], { ...published, data: { ...published.data, prices: stray } }] as PricingEvent[];
+  const table = versionInForce(events.reduce(evolveModel, unpublishedModel()), at)?.prices as PriceTable;
+  const usage = { requests: 1, web_searches: 1, output_image: 1, cache_read_audio: 1 };
+  expect(costOf(usage, table).lines.map((line) => `${line.class} ${line.price}`)).toEqual([
+    'cache_read_audio 1000000',
+    'output_image 2000000',
+    'requests 0',
+    'web_searches 0',
+  ]);
+});
+
 test('what was ever written still reads', () => {
   const model = SAMPLES_V1.reduce(evolveModel, unpublishedModel());
   const version = versionInForce(model, at);
   expect([
     model.catalogue?.id,
     version?.priceVersion,
-    version?.prices.tiers.map((tier) => [tier.above, tier.perToken.input_uncached]),
+    version?.prices.periods[0].tiers.map((tier) => [tier.above, tier.perUnit.input_uncached]),
   ]).toEqual([
     'acme/one',
     'acme/one@1',
@@ -223,3 +273,15 @@ test.each([
 ])('%s stops the fold', (_, event) => {
   expect(() => evolveModel(unpublishedModel(), event as PricingEvent)).toThrow();
 });
+
+test('the sampled list with prices of every kind costs for ever what it costs today', () => {
+  const samples = JSON.parse(readFileSync(new URL('../samples/price-events.json', import.meta.url), 'utf8')) as StoredSample[];
+  const model = samples.filter(({ stream }) => stream === 'price-acme/large').reduce(evolveModel, unpublishedModel());
+  const prices = model.versions.find(({ priceVersion }) => priceVersion === 'acme/large@3')?.prices as PriceTable;
+  const usage = { input_uncached: 10, cache_read_audio: 10, output_visible: 10, output_image: 10, requests: 1, web_searches: 1 };
+  /** A Tuesday by day, that night, and a Saturday. */
+  const moments = ['2026-12-01T12:00:00.000Z', '2026-12-02T00:29:59.999Z', '2026-12-05T12:00:00.000Z'].map(Date.parse);
+  expect(moments.map((moment) => costOf(usage, prices, moment).rounded)).toEqual([11_486_000n, 11_396_000n, 10_486_000n]);
+});
+
+type StoredSample = PricingEvent & { readonly stream: string };

@@ -1,7 +1,7 @@
 import { windowStart } from '../../kernel/time.js';
+import { checkCost } from './account-audit-costs.js';
 import { book, checkLot, isSame, lotOf, partsOf, shown } from './account-audit-lots.js';
 import type { AuditMemory } from './account-audit-memory.js';
-import { recomputeCost } from './account-audit-prices.js';
 import type { Check, Json } from './account-audit-rules.js';
 import {
   type AuditedAccount,
@@ -35,6 +35,7 @@ export const reserved: Handler = (account, data, check, memory) => {
     amount,
     holds,
     settleBy: Date.parse(data.settleBy),
+    at: account.at,
   });
 };
 
@@ -173,34 +174,6 @@ function checkDebits(
       amount <= held + freeOf(lot),
       () => `${amount} of ${lotId} is debited: ${held} was held for it, ${freeOf(lot)} free`,
     );
-  }
-}
-
-/** Invariant 7: the stated cost is what the usage costs at the stated price version, which was published before. */
-function checkCost(account: AuditedAccount, { cost, usage, priceVersion, formulaVersion }: Json, check: Check): void {
-  const version = account.prices.get(priceVersion);
-  if (!version || version.position >= account.position) {
-    check.note('7', `price version ${priceVersion} was not published before`);
-    return;
-  }
-  check.must(
-    '7',
-    formulaVersion === 'usage@1' && version.formulaVersion === formulaVersion,
-    () => `formula ${formulaVersion} is unknown`,
-  );
-  try {
-    const { exact, rounded, lines } = recomputeCost(usage.classes, version);
-    check.must('7', BigInt(cost.exact) === exact, () => `the exact cost is ${exact} pico-credits and not ${cost.exact}`);
-    check.must('7', BigInt(cost.rounded) === rounded, () => `the cost is ${rounded} nano-credits and not ${cost.rounded}`);
-    const stated = new Map((cost.lines as Json[]).map((line) => [line.class, line]));
-    const isStated = ({ class: name, tokens, price, amount }: (typeof lines)[number]) => {
-      const line = stated.get(name);
-      return line?.tokens === tokens && line.price === price.toString() && line.amount === amount.toString();
-    };
-    const same = cost.lines.length === lines.length && lines.every(isStated);
-    check.must('7', same, 'the lines of the cost are not those of the usage');
-  } catch (error) {
-    check.note('7', `the cost cannot be computed: ${(error as Error).message}`);
   }
 }
 

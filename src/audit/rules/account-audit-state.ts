@@ -40,6 +40,8 @@ export interface AuditedReservation {
   amount: bigint;
   readonly holds: Part[];
   settleBy: Instant;
+  /** When it was made. */
+  readonly at: Instant;
 }
 
 /** A reservation that has ended, as far as a later event may name it. */

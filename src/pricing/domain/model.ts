@@ -1,6 +1,12 @@
 import { type Instant, instantFromText } from '../../kernel/time.js';
 import { type PriceTable, priceTable } from './price-table.js';
-import type { FormulaVersion, ModelCatalogue, PricingEvent, PublishedPrices } from './pricing.events.js';
+import {
+  FORMULA_VERSIONS,
+  type FormulaVersion,
+  type ModelCatalogue,
+  type PricingEvent,
+  type PublishedPrices,
+} from './pricing.events.js';
 
 /** A model of the book as its stream tells it. */
 export interface Model {
@@ -47,8 +53,10 @@ export const nextChange = (model: Model, at: Instant): Instant =>
   );
 
 function priceVersionOf({ priceVersion, effectiveAt, prices, formulaVersion }: PricesPublishedData): PriceVersion {
-  if (formulaVersion !== 'usage@1') throw new Error(`${priceVersion} is priced by a formula not known here: ${formulaVersion}`);
-  return { priceVersion, effectiveAt: instantFromText(effectiveAt), pricing: prices, prices: priceTable(prices), formulaVersion };
+  if (!FORMULA_VERSIONS.includes(formulaVersion))
+    throw new Error(`${priceVersion} is priced by a formula not known here: ${formulaVersion}`);
+  const table = priceTable(prices, formulaVersion);
+  return { priceVersion, effectiveAt: instantFromText(effectiveAt), pricing: prices, prices: table, formulaVersion };
 }
 
 type PricesPublishedData = Extract<PricingEvent, { type: 'PricesPublished' }>['data'];

@@ -1,6 +1,6 @@
 /**
  * The facts of the price book. Stream `price-{author}/{slug}` holds what one model is and what it costs; stream `models` lists
- * the models in the order in which they were first published. Prices are decimal text per token, times ISO 8601 in UTC.
+ * the models in the order in which they were first published. Prices are decimal text per unit, times ISO 8601 in UTC.
  */
 export type PricingEvent = ModelPublished | PricesPublished;
 
@@ -41,26 +41,61 @@ export interface ModelCatalogue {
   readonly routes: readonly Route[];
   /** Absent where the model does not reason. */
   readonly reasoning?: Reasoning;
+  /** What the model takes for parameters that a caller leaves out: shown, never sent. */
+  readonly defaultParameters?: Readonly<Partial<Record<DefaultParameter, number>>>;
   /** The most tokens that one image part of a prompt can cost: a quote counts images by it. */
   readonly imageTokensMax: number;
 }
 
-export const ROUTE_PROVIDERS = ['openai', 'deepseek', 'anthropic', 'gemini', 'demo'] as const;
-export type RouteProvider = (typeof ROUTE_PROVIDERS)[number];
+/** Those that OpenRouter shows with a model. */
+export const DEFAULT_PARAMETERS = [
+  'temperature',
+  'top_p',
+  'top_k',
+  'frequency_penalty',
+  'presence_penalty',
+  'repetition_penalty',
+] as const;
+export type DefaultParameter = (typeof DEFAULT_PARAMETERS)[number];
+
+/** Of the weights, by OpenRouter's names. */
+export const QUANTIZATIONS = [
+  'int4',
+  'int8',
+  'fp4',
+  'mxfp4',
+  'nvfp4',
+  'fp6',
+  'fp8',
+  'mxfp8',
+  'fp16',
+  'bf16',
+  'fp32',
+  'unknown',
+] as const;
+export type Quantization = (typeof QUANTIZATIONS)[number];
 
 export interface Route {
-  readonly provider: RouteProvider;
+  /** A provider's id: a built-in one, or that of a compatible server of the configuration. */
+  readonly provider: string;
   /** The model's name at the provider. */
   readonly upstreamModel: string;
   /** Body members that every call on this route carries, laid over the caller's. */
   readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly quantization?: Quantization;
+  /** Whether it may train on what it is sent. Absent: allow. */
+  readonly dataCollection?: 'allow' | 'deny';
+  /** Where it differs from the model's. */
+  readonly contextLength?: number;
+  readonly maxCompletionTokens?: number;
 }
 
 /**
  * By what a model is told how to reason: effort (OpenAI), budget in tokens (Anthropic until 4.5, Gemini 2.5), adaptive with an effort
  * (Anthropic from 4.6), level (Gemini 3), toggle with an effort (DeepSeek).
  */
-export type ReasoningControl = 'effort' | 'budget' | 'adaptive' | 'level' | 'toggle';
+export const REASONING_CONTROLS = ['effort', 'budget', 'adaptive', 'level', 'toggle'] as const;
+export type ReasoningControl = (typeof REASONING_CONTROLS)[number];
 
 export interface Reasoning {
   /** Where absent: a budget for a model that takes one, else an effort. */
@@ -87,10 +122,14 @@ export interface PricesPublished {
 }
 
 /** The named way from usage and prices to a cost. */
-export type FormulaVersion = 'usage@1';
+export const FORMULA_VERSIONS = ['usage@1', 'usage@2'] as const;
+export type FormulaVersion = (typeof FORMULA_VERSIONS)[number];
 
-/** Prices per token by OpenRouter's names. `image_token` prices image tokens; OpenRouter's `image` is per image and not used. */
-export const PRICE_NAMES = [
+/** What is published today is priced by it. */
+export const CURRENT_FORMULA: FormulaVersion = 'usage@2';
+
+/** The prices that formula `usage@1` knows, per token. `image_token` prices image tokens; OpenRouter's `image` is per image and not used. */
+export const PRICE_NAMES_1 = [
   'prompt',
   'completion',
   'input_cache_read',
@@ -101,6 +140,9 @@ export const PRICE_NAMES = [
   'internal_reasoning',
   'audio_output',
 ] as const;
+
+/** Prices by OpenRouter's names: per token, but `request` per call and `web_search` per search. */
+export const PRICE_NAMES = [...PRICE_NAMES_1, 'input_audio_cache', 'image_output', 'request', 'web_search'] as const;
 export type PriceName = (typeof PRICE_NAMES)[number];
 
 export type PublishedPrices = Readonly<Partial<Record<PriceName, string>>> & {
@@ -109,5 +151,21 @@ export type PublishedPrices = Readonly<Partial<Record<PriceName, string>>> & {
   readonly overrides?: readonly PriceOverride[];
 };
 
-/** Prices that replace the base's where the prompt has strictly more tokens; a longer one lies over a shorter one. */
-export type PriceOverride = Readonly<Partial<Record<PriceName, string>>> & { readonly min_prompt_tokens: number };
+/**
+ * Prices that replace the base's where all of its conditions hold. Of several that do, the later in the list wins, price by price.
+ */
+export type PriceOverride = Readonly<Partial<Record<PriceName, string>>> & PriceConditions;
+
+/** As OpenRouter has them. */
+export interface PriceConditions {
+  /** The prompt has strictly more tokens. */
+  readonly min_prompt_tokens?: number;
+  /** A daily window in UTC as clock numbers, HHMM: 1630 is 16:30. Half-open; it wraps midnight where the start is the later one. */
+  readonly utc_start?: number;
+  readonly utc_end?: number;
+  /** The days on which the window holds, or the whole day where there is none. Absent: every day. */
+  readonly utc_days?: readonly UtcDay[];
+}
+
+export const UTC_DAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
+export type UtcDay = (typeof UTC_DAYS)[number];

@@ -2,9 +2,12 @@ import { parsePrice } from '../../kernel/credits.js';
 import { accept, type Decider, type Decision, type Rejection, reject } from '../../kernel/decider.js';
 import { type Instant, instantToText } from '../../kernel/time.js';
 import { evolveModel, type Model, unpublishedModel, versionInForce } from './model.js';
+import { hasWindow, isClock } from './price-window.js';
 import {
+  CURRENT_FORMULA,
   type ModelCatalogue,
   PRICE_NAMES,
+  type PriceConditions,
   type PriceName,
   type PriceOverride,
   type PricesPublished,
@@ -31,8 +34,12 @@ export type PublishModelRejection =
   | { readonly reason: 'price_missing'; readonly field: string }
   /** Negative, finer than a pico-credit, or no decimal. */
   | { readonly reason: 'price_invalid'; readonly field: string }
-  /** The tiers must rise, or it would not be clear which one lies over which. */
+  /** For the same hours a later override is one for longer prompts: it would hide the one before it otherwise. */
   | { readonly reason: 'overrides_out_of_order'; readonly field: string }
+  /** An override without a condition would be the base. */
+  | { readonly reason: 'override_unconditional'; readonly field: string }
+  /** No time of day as HHMM, one without the other, or a window that never opens. */
+  | { readonly reason: 'window_invalid'; readonly field: string }
   | { readonly reason: 'effective_in_the_past'; readonly field: string };
 
 export const publishModelDecider: Decider<PublishModel, Model, PricingEvent, PublishModelRejection & Rejection> = {
@@ -63,7 +70,7 @@ const pricesPublished = ({ catalogue, prices }: PublishModel, model: Model, effe
     priceVersion: `${catalogue.id}@${model.versions.length + 1}`,
     effectiveAt: instantToText(effectiveAt),
     prices: prices as PublishedPrices,
-    formulaVersion: 'usage@1',
+    formulaVersion: CURRENT_FORMULA,
   },
 });
 
@@ -73,14 +80,29 @@ function wrongPrice(prices: StatedPrices): PublishModelRejection | undefined {
   }
   const no = unpayable(prices, 'prices');
   if (no) return no;
-  let before = 0;
+  const longest = new Map<string, number>();
   for (const [index, override] of (prices.overrides ?? []).entries()) {
     const field = `prices.overrides[${index}]`;
-    if (override.min_prompt_tokens <= before) return { reason: 'overrides_out_of_order', field: `${field}.min_prompt_tokens` };
-    before = override.min_prompt_tokens;
-    const wrong = unpayable(override, field);
+    const wrong = wrongConditions(override, field) ?? unpayable(override, field);
     if (wrong) return wrong;
+    const { min_prompt_tokens: above = 0 } = override;
+    const hours = JSON.stringify([override.utc_start, override.utc_end, [...(override.utc_days ?? [])].sort()]);
+    if (above <= (longest.get(hours) ?? -1)) return { reason: 'overrides_out_of_order', field: `${field}.min_prompt_tokens` };
+    longest.set(hours, above);
   }
+  return undefined;
+}
+
+function wrongConditions(override: PriceConditions, field: string): PublishModelRejection | undefined {
+  const { min_prompt_tokens, utc_start, utc_end, utc_days } = override;
+  const [start, end] = [`${field}.utc_start`, `${field}.utc_end`];
+  if (utc_days?.length === 0) return { reason: 'override_unconditional', field: `${field}.utc_days` };
+  if (utc_start !== undefined && !isClock(utc_start)) return { reason: 'window_invalid', field: start };
+  if (utc_end !== undefined && !isClock(utc_end)) return { reason: 'window_invalid', field: end };
+  if ((utc_start === undefined) !== (utc_end === undefined))
+    return { reason: 'window_invalid', field: utc_start === undefined ? start : end };
+  if (utc_start !== undefined && utc_start === utc_end) return { reason: 'window_invalid', field: end };
+  if (min_prompt_tokens === undefined && !hasWindow(override)) return { reason: 'override_unconditional', field };
   return undefined;
 }
 

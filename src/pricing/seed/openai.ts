@@ -1,8 +1,8 @@
 import type { PublishModel } from '../domain/publish-model.js';
-import { day, perMillion, type Shared } from './seed-model.js';
+import { DEFAULT_ANSWER, DEFAULT_ANSWER_THINKING, day, perMillion, type Shared } from './seed-model.js';
 
 /**
- * List prices of OpenAI's standard tier, platform.openai.com/docs/pricing, as of 2026-06: input, cached input, output. Cache
+ * The models before GPT-5. List prices of OpenAI's standard tier, platform.openai.com/docs/pricing, as of 2026-06: input, cached input, output. Cache
  * writes cost nothing extra for these models. Tokens of an image: platform.openai.com/docs/guides/images-vision, the largest
  * image at high detail: 8 tiles for the tile models, 1,536 patches times the model's factor for the others.
  */
@@ -29,28 +29,6 @@ export const openaiModels: readonly PublishModel[] = [
   {
     catalogue: {
       ...shared,
-      id: 'openai/gpt-5-nano',
-      aliases: ['gpt-5-nano-2025-08-07'],
-      name: 'OpenAI: GPT-5 Nano',
-      description: 'The smallest and fastest model of the GPT-5 family, for short tasks and low latency.',
-      created: day('2025-08-07'),
-      contextLength: 400_000,
-      maxCompletionTokens: 128_000,
-      supportedParameters: [...reasoningChat, 'verbosity'],
-      routes: upstream('gpt-5-nano'),
-      reasoning: {
-        mandatory: true,
-        supportsMaxTokens: false,
-        supportedEfforts: ['high', 'medium', 'low', 'minimal'],
-        defaultEffort: 'medium',
-      },
-      imageTokensMax: 3_779,
-    },
-    prices: perMillion({ prompt: '0.05', completion: '0.40', input_cache_read: '0.005' }),
-  },
-  {
-    catalogue: {
-      ...shared,
       id: 'openai/gpt-4o',
       aliases: ['gpt-4o-2024-08-06', 'gpt-4o-2024-11-20'],
       name: 'OpenAI: GPT-4o',
@@ -58,6 +36,7 @@ export const openaiModels: readonly PublishModel[] = [
       created: day('2024-05-13'),
       contextLength: 128_000,
       maxCompletionTokens: 16_384,
+      defaultCompletionTokens: DEFAULT_ANSWER,
       supportedParameters: chat,
       routes: upstream('gpt-4o'),
       imageTokensMax: 1_445,
@@ -74,6 +53,7 @@ export const openaiModels: readonly PublishModel[] = [
       created: day('2024-07-18'),
       contextLength: 128_000,
       maxCompletionTokens: 16_384,
+      defaultCompletionTokens: DEFAULT_ANSWER,
       supportedParameters: chat,
       routes: upstream('gpt-4o-mini'),
       imageTokensMax: 48_169,
@@ -90,6 +70,7 @@ export const openaiModels: readonly PublishModel[] = [
       created: day('2025-04-14'),
       contextLength: 1_047_576,
       maxCompletionTokens: 32_768,
+      defaultCompletionTokens: DEFAULT_ANSWER,
       supportedParameters: chat,
       routes: upstream('gpt-4.1'),
       imageTokensMax: 1_445,
@@ -106,6 +87,7 @@ export const openaiModels: readonly PublishModel[] = [
       created: day('2025-04-14'),
       contextLength: 1_047_576,
       maxCompletionTokens: 32_768,
+      defaultCompletionTokens: DEFAULT_ANSWER,
       supportedParameters: chat,
       routes: upstream('gpt-4.1-mini'),
       imageTokensMax: 2_489,
@@ -122,9 +104,11 @@ export const openaiModels: readonly PublishModel[] = [
       created: day('2025-04-16'),
       contextLength: 200_000,
       maxCompletionTokens: 100_000,
+      defaultCompletionTokens: DEFAULT_ANSWER_THINKING,
       supportedParameters: reasoningChat,
       routes: upstream('o4-mini'),
       reasoning: {
+        control: 'effort',
         mandatory: true,
         supportsMaxTokens: false,
         supportedEfforts: ['high', 'medium', 'low'],

@@ -17,6 +17,11 @@ export function perMillion(prices: MillionPrices): Partial<Record<PriceName, str
   return perToken;
 }
 
+/** The limit on an answer where the caller names none: room for a long one, and for thinking. What is held is counted with it. */
+export const DEFAULT_ANSWER = 8_192;
+export const DEFAULT_ANSWER_THINKING_IF_ASKED = 16_384;
+export const DEFAULT_ANSWER_THINKING = 32_768;
+
 /** Midnight of a day in unix seconds. */
 export const day = (date: string): number => Date.parse(`${date}T00:00:00Z`) / 1000;
 
