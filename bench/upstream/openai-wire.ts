@@ -99,6 +99,14 @@ export const usageChunkObject = (envelope: Envelope, usage: Record<string, unkno
   ...(envelope.dialect === 'openai' && { obfuscation: '' }),
 });
 
+/** The vectors in reverse: a reader has to go by their index. */
+export const embeddingsObject = (model: string, vectors: readonly (readonly number[])[], usage: object | null): object => ({
+  object: 'list',
+  data: vectors.map((embedding, index) => ({ object: 'embedding', index, embedding })).reverse(),
+  model,
+  ...(usage !== null && { usage }),
+});
+
 const ERRORS: Record<number, { message: string; type: string; code: string | null }> = {
   400: { message: "Invalid type for 'messages'.", type: 'invalid_request_error', code: 'invalid_type' },
   401: { message: 'Incorrect API key provided: sk-up****eam.', type: 'invalid_request_error', code: 'invalid_api_key' },

@@ -15,6 +15,7 @@ export {
   type ReportedUsage,
 } from './provider.js';
 export { DEFAULT_BUDGET_TOKENS, type OutputPlan, outputPlan, type ReasoningPlan } from './reasoning.js';
+export { CALLER_LEFT, type RouteFigures, RouteHealth } from './route-health.js';
 export {
   type ChosenRoute,
   type CompatibleProvider,

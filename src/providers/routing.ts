@@ -1,4 +1,6 @@
+import { anthropicWire } from './anthropic/anthropic-wire.js';
 import { DemoProvider } from './demo/demo-provider.js';
+import { geminiWire } from './gemini/gemini-wire.js';
 import { HttpProvider } from './http/http-provider.js';
 import { openAiWire } from './openai/openai-wire.js';
 import type { Provider } from './provider.js';
@@ -38,6 +40,10 @@ export interface Route {
   readonly upstreamModel: string;
   /** Members of the request's body that this route needs, laid over the caller's. */
   readonly parameters?: Readonly<Record<string, unknown>>;
+  /** Of the weights that are served, such as `fp8`. */
+  readonly quantization?: string;
+  /** Whether it may train on what it is sent; allow where nobody says. */
+  readonly dataCollection?: 'allow' | 'deny';
 }
 
 export interface ChosenRoute {
@@ -54,6 +60,8 @@ interface KnownProvider {
 
 const KNOWN: readonly KnownProvider[] = [
   { id: 'openai', name: 'OpenAI', baseUrl: 'https://api.openai.com/v1', wire: openAiWire('openai') },
+  { id: 'anthropic', name: 'Anthropic', baseUrl: 'https://api.anthropic.com', wire: anthropicWire },
+  { id: 'gemini', name: 'Google', baseUrl: 'https://generativelanguage.googleapis.com', wire: geminiWire },
   { id: 'deepseek', name: 'DeepSeek', baseUrl: 'https://api.deepseek.com', wire: openAiWire('deepseek') },
 ];
 

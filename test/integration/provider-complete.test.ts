@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { OpenAiProvider } from '../../src/providers/openai/openai-provider.js';
+import { HttpProvider } from '../../src/providers/http/http-provider.js';
+import { openAiWire } from '../../src/providers/openai/openai-wire.js';
 import type { ChatCall, ProviderError } from '../../src/providers/provider.js';
 import { type Behaviour, startFakeUpstream } from '../support/fake-upstream.js';
 
@@ -12,14 +13,10 @@ afterEach(async () => {
 });
 
 function provider(baseUrl: string, idleTimeoutMs = 5_000) {
-  const made = new OpenAiProvider({
-    id: 'openai',
-    name: 'OpenAI',
-    apiKey: 'sk-test',
-    baseUrl,
-    connectTimeoutMs: 5_000,
-    idleTimeoutMs,
-  });
+  const made = new HttpProvider(
+    { id: 'openai', name: 'OpenAI', apiKey: 'sk-test', baseUrl, connectTimeoutMs: 5_000, idleTimeoutMs },
+    openAiWire('openai'),
+  );
   closing.push(() => made.close());
   return made;
 }
@@ -47,7 +44,13 @@ const json = (status: number, body: unknown, headers: Record<string, string> = {
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
 
-const CALL: ChatCall = { upstreamModel: 'gpt-4o', parameters: { messages: [{ role: 'user', content: 'Hi' }] } };
+const CALL: ChatCall = {
+  upstreamModel: 'gpt-4o',
+  request: { messages: [{ role: 'user', content: 'Hi' }] },
+  supportedParameters: [],
+  outputTokensMax: 100,
+  reasoning: undefined,
+};
 
 const refusalOf = async (baseUrl: string, idleTimeoutMs?: number): Promise<ProviderError> =>
   provider(baseUrl, idleTimeoutMs)
@@ -69,7 +72,7 @@ describe('an answer at once', () => {
     expect(completion).toMatchObject({ object: 'chat.completion', choices: [{ message: { content: 'Zürich' } }] });
     expect(usage).toEqual({ usage: { input_uncached: 7, cache_read: 2, output_visible: 3, output_reasoning: 1 }, anomalies: [] });
     expect(upstreamId).toBe(calls[0]?.id);
-    expect(calls[0]?.requestBody).toEqual({ ...CALL.parameters, model: 'gpt-4o', stream: false });
+    expect(calls[0]?.requestBody).toEqual({ ...CALL.request, model: 'gpt-4o', max_tokens: 100, stream: false });
   });
 
   test('may lack usage', async () => {

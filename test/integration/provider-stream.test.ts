@@ -3,7 +3,8 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { OpenAiProvider } from '../../src/providers/openai/openai-provider.js';
+import { HttpProvider } from '../../src/providers/http/http-provider.js';
+import { openAiWire } from '../../src/providers/openai/openai-wire.js';
 import type { ChatCall, ChatObject, ChatSink, ChatStream, ProviderError, ReportedUsage } from '../../src/providers/provider.js';
 import { type Behaviour, type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
 
@@ -69,10 +70,8 @@ afterEach(async () => {
 });
 
 function provider(baseUrl: string, { connectTimeoutMs = 5_000, idleTimeoutMs = 5_000, connectionsMax = 256 } = {}) {
-  const made = new OpenAiProvider({
-    ...{ id: 'openai', name: 'OpenAI', apiKey: KEY, baseUrl },
-    ...{ connectTimeoutMs, idleTimeoutMs, connectionsMax },
-  });
+  const settings = { id: 'openai', name: 'OpenAI', apiKey: KEY, baseUrl };
+  const made = new HttpProvider({ ...settings, connectTimeoutMs, idleTimeoutMs, connectionsMax }, openAiWire('openai'));
   closing.push(() => made.close());
   return made;
 }
@@ -108,7 +107,13 @@ const eventStream = (...events: string[]) =>
     response.end(events.map((event) => `data: ${event}\n\n`).join(''));
   });
 
-const CALL: ChatCall = { upstreamModel: 'gpt-4o', parameters: { messages: [{ role: 'user', content: 'Hi' }], temperature: 0.5 } };
+const CALL: ChatCall = {
+  upstreamModel: 'gpt-4o',
+  request: { messages: [{ role: 'user', content: 'Hi' }], temperature: 0.5 },
+  supportedParameters: ['temperature'],
+  outputTokensMax: 100,
+  reasoning: undefined,
+};
 
 async function run(baseUrl: string, timeouts = {}): Promise<Recorder> {
   const sink = new Recorder();
@@ -136,7 +141,10 @@ describe('a stream', () => {
     expect(sink.ended).toBe(true);
     expect(sink.usages).toEqual([{ usage: { input_uncached: 8, output_visible: 3 }, anomalies: [] }]);
     const { requestBody, headers } = calls[0] ?? { requestBody: {}, headers: {} };
-    expect(requestBody).toEqual({ ...CALL.parameters, model: 'gpt-4o', stream: true, stream_options: { include_usage: true } });
+    expect(requestBody).toEqual({
+      ...{ ...CALL.request, model: 'gpt-4o', max_tokens: 100 },
+      ...{ stream: true, stream_options: { include_usage: true } },
+    });
     expect(headers.authorization).toBe(`Bearer ${KEY}`);
   });
 
@@ -169,7 +177,8 @@ describe('a stream', () => {
   test('is the same wherever its bytes are split', async () => {
     const whole = await upstream({ text: ['Zü', '🏔'] });
     const expected = await run(whole.url);
-    const length = JSON.stringify(expected.chunks).length + 400;
+    const again = { method: 'POST', body: JSON.stringify(whole.calls[0]?.requestBody) };
+    const { length } = Buffer.from(await (await fetch(`${whole.url}/chat/completions`, again)).arrayBuffer());
     const split = await upstream((index) => ({ text: ['Zü', '🏔'], splitAt: [index, index + 1] }));
     const one = provider(split.url);
     for (let offset = 0; offset < length; offset += 1) {
@@ -231,7 +240,10 @@ describe('a stream', () => {
     });
     const sink = await run(url);
     const reasoned = sink.chunks.findIndex((chunk) => delta(chunk).reasoning !== undefined);
-    expect(delta(sink.chunks[reasoned] ?? {})).toEqual({ content: null, reasoning: 'hmm ' });
+    expect(delta(sink.chunks[reasoned] ?? {})).toEqual({
+      ...{ content: null, reasoning: 'hmm ' },
+      reasoning_details: [{ type: 'reasoning.text', text: 'hmm ', format: 'unknown', index: 0 }],
+    });
     expect(JSON.stringify(sink.chunks[reasoned])).not.toContain('reasoning_content');
     expect(sink.chunks.at(-1)).toMatchObject({ choices: [{ finish_reason: 'error' }] });
   });
@@ -428,7 +440,7 @@ describe('the hand on a stream', () => {
     const waiting = provider(fake.url).stream({ ...CALL, signal: leaving.signal }, new Recorder());
     const arrived = await fake.call(0);
     leaving.abort();
-    await expect(waiting).rejects.toMatchObject({ failure: 'unavailable', details: { status: 0 } });
+    await expect(waiting).rejects.toMatchObject({ failure: 'unavailable', details: { status: 499 } });
     expect((await arrived.ended).endedBy).toBe('client_gone');
   });
 });
@@ -472,11 +484,8 @@ test('no failure holds the key', async () => {
     expect(told).not.toContain('canary');
     expect(told).not.toContain('sk-proj-abc');
   }
-  expect(
-    () =>
-      provider('http://127.0.0.1/v1') &&
-      new OpenAiProvider({ id: 'x', name: 'X', apiKey: `${KEY}\n`, baseUrl: 'http://x', connectTimeoutMs: 1, idleTimeoutMs: 1 }),
-  ).toThrow(/^(?!.*canary)/);
+  const torn = { id: 'x', name: 'X', apiKey: `${KEY}\n`, baseUrl: 'http://x', connectTimeoutMs: 1, idleTimeoutMs: 1 };
+  expect(() => new HttpProvider(torn, openAiWire('openai'))).toThrow(/^(?!.*canary)/);
 });
 
 function deferred() {

@@ -1,6 +1,7 @@
 /**
- * A provider that speaks OpenAI's chat completions and does to each call what a script says: the outside oracle of the
- * tests. Its log holds what it reported and how each call ended, so that a test can recompute the money from it.
+ * A provider that speaks OpenAI's chat completions and embeddings and does to each call what a script says: the outside oracle of
+ * the tests. Its log holds what it reported and how each call ended, so that a test can recompute the money from it. It refuses
+ * what the real ones refuse (upstream-rules.ts), unless its script lets it fail in another way.
  *
  * The script is either `behaviour(body, index)` or directives in the last user message: `[[chunks=50 cut-after=3]]`.
  * Nothing here sleeps: a test holds an answer back with `gate()` and waits for `call(index)` and `ended`.
@@ -10,7 +11,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import { type Answer, jsonAnswer, streamAnswer, usageOf } from '../../bench/upstream/answer.js';
 import { type Behaviour, parseDirectives } from '../../bench/upstream/behaviour.js';
-import { errorObject } from '../../bench/upstream/openai-wire.js';
+import { embeddingsObject, errorObject } from '../../bench/upstream/openai-wire.js';
+import { refusalOf } from './upstream-rules.js';
 
 export type { Behaviour };
 
@@ -40,12 +42,23 @@ export interface Call {
   ended: Promise<Call>;
 }
 
+/** A call for embeddings. */
+export interface EmbeddingCall {
+  requestBody: Record<string, unknown>;
+  headers: IncomingHttpHeaders;
+  status: number;
+  /** Exactly the `usage` object that went out; null when none did. */
+  usage: Record<string, unknown> | null;
+}
+
 export interface FakeUpstream {
   /** What OPENAI_BASE_URL wants. */
   url: string;
   port: number;
   /** Every call in the order of arrival. */
   calls: Call[];
+  /** Calls for embeddings. Directives in the first text: `[[status=500]]`, `[[prompt=7]]`, `[[no-usage]]`. */
+  embeddingCalls: EmbeddingCall[];
   /** The call of this index, as soon as its request has been read. */
   call(index: number): Promise<Call>;
   /** Cuts what is open; the port then refuses connections. */
@@ -66,11 +79,16 @@ export function gate(): { opened: Promise<void>; open(): void } {
 
 export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
   const calls: Call[] = [];
+  const embeddingCalls: EmbeddingCall[] = [];
   const awaited = new Map<number, ReturnType<typeof deferred<Call>>>();
 
   const server = createServer(async (request, response) => {
     const body = await readBody(request).catch(() => undefined);
     if (body === undefined) return;
+    if (request.method === 'POST' && request.url === '/v1/embeddings') {
+      embeddingCalls.push(answerEmbeddings(parseBody(body) ?? {}, request, response));
+      return;
+    }
     const ours = request.method === 'POST' && request.url === '/v1/chat/completions';
     const requestBody = parseBody(body);
     if (!ours || requestBody === undefined) {
@@ -98,6 +116,7 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
     url: `http://127.0.0.1:${port}/v1`,
     port,
     calls,
+    embeddingCalls,
     call(index) {
       const arrived = calls[index];
       if (arrived !== undefined) return Promise.resolve(arrived);
@@ -153,12 +172,13 @@ async function play(behaviour: Behaviour, call: Call, end: End, request: Incomin
   if (behaviour.silent === 'before_headers') return;
   if (!(await clientStays(behaviour.beforeHeaders))) return;
 
-  call.status = behaviour.status ?? 200;
+  const refusal = behaviour.status === undefined && behaviour.body === undefined ? refusalOf(call.requestBody) : undefined;
+  call.status = behaviour.status ?? (refusal === undefined ? 200 : 400);
   if (behaviour.retryAfter !== undefined) response.setHeader('retry-after', behaviour.retryAfter);
   response.setHeader('x-request-id', `req_fake${call.index}`);
   if (call.status !== 200 || behaviour.body !== undefined) {
     response.writeHead(call.status, { 'content-type': behaviour.contentType ?? 'application/json' });
-    response.end(behaviour.body ?? JSON.stringify(errorObject(call.status), null, 2));
+    response.end(behaviour.body ?? JSON.stringify(refusal ? { error: refusal } : errorObject(call.status), null, 2));
     return;
   }
 
@@ -201,6 +221,26 @@ async function play(behaviour: Behaviour, call: Call, end: End, request: Incomin
   }
   if (answer.ending === 'complete') response.end();
   else if (answer.ending === 'cut') response.write('', () => abort('cut'));
+}
+
+/** Each vector begins with the number of characters of its text, or of tokens; they come in reverse, by index alone. */
+function answerEmbeddings(
+  requestBody: Record<string, unknown>,
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+): EmbeddingCall {
+  const inputs = [requestBody['input']].flat() as (string | readonly number[])[];
+  const { status = 200, usage, usageReports } = parseDirectives(String(inputs[0]));
+  const promptTokens = usage?.promptTokens ?? inputs.reduce((sum, { length }) => sum + Math.ceil(length / 4), 0);
+  const told = status === 200 && usageReports !== 0 ? { prompt_tokens: promptTokens, total_tokens: promptTokens } : null;
+  const dimensions = Number(requestBody['dimensions'] ?? 3);
+  const vectors = inputs.map(({ length }) => [length, ...Array<number>(dimensions - 1).fill(-0.5)]);
+  sendJson(
+    response,
+    status,
+    status === 200 ? embeddingsObject(String(requestBody['model']), vectors, told) : errorObject(status),
+  );
+  return { requestBody, headers, status, usage: told };
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -1,15 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { completionTokens, promptTokens } from '../../src/pricing/index.js';
-import { type ChatObject, type ChatStream, Routing } from '../../src/providers/index.js';
+import { type ChatCall, type ChatObject, type ChatStream, Routing } from '../../src/providers/index.js';
 
 const timeouts = { connectTimeoutMs: 100, idleTimeoutMs: 100 };
-const demo = new Routing(timeouts).choose([{ provider: 'openai', upstreamModel: 'gpt-4o' }]);
-const call = (parameters: object = {}) => ({
+const demo = new Routing(timeouts).open([{ provider: 'openai', upstreamModel: 'gpt-4o' }])[0];
+const call = (changed: Partial<ChatCall> = {}): ChatCall => ({
   upstreamModel: 'gpt-4o',
-  parameters: { messages: [{ role: 'user', content: 'Where is Zürich?' }], ...parameters },
+  request: { messages: [{ role: 'user', content: 'Where is Zürich?' }] },
+  supportedParameters: [],
+  outputTokensMax: undefined,
+  reasoning: undefined,
+  ...changed,
 });
-const complete = async (parameters: object = {}) => {
-  const chat = await demo?.provider.complete(call(parameters));
+const complete = async (changed: Partial<ChatCall> = {}) => {
+  const chat = await demo?.provider.complete(call(changed));
   const choice = (chat?.completion.choices as { message: { content: string }; finish_reason: string }[] | undefined)?.[0];
   return { ...chat, content: choice?.message.content ?? '', finishReason: choice?.finish_reason };
 };
@@ -17,21 +21,28 @@ const complete = async (parameters: object = {}) => {
 describe('routing', () => {
   test('with no key at all leads to the demo provider, for every model', () => {
     expect([demo?.provider.id, demo?.route.upstreamModel]).toEqual(['demo', 'gpt-4o']);
-    expect(new Routing({ ...timeouts, openai: { apiKey: ' ' } }).choose([])?.provider.id).toBe('demo');
+    expect(new Routing({ ...timeouts, openai: { apiKey: ' ' } }).open([]).map(({ provider }) => provider.id)).toEqual(['demo']);
   });
 
-  test('takes the first route whose provider has a key', () => {
+  test('opens the routes whose provider has a key, in their order', () => {
     const routing = new Routing({ ...timeouts, deepseek: { apiKey: 'k' } });
     const routes = [
       { provider: 'openai', upstreamModel: 'a' },
       { provider: 'deepseek', upstreamModel: 'b' },
     ];
-    expect(routing.choose(routes)).toMatchObject({
-      provider: { id: 'deepseek', name: 'DeepSeek' },
-      route: { upstreamModel: 'b' },
-    });
-    expect(routing.choose(routes.slice(0, 1))).toBeUndefined();
+    expect(routing.open(routes)).toMatchObject([
+      { provider: { id: 'deepseek', name: 'DeepSeek' }, route: { upstreamModel: 'b' } },
+    ]);
+    expect(routing.open(routes.slice(0, 1))).toEqual([]);
     expect(routing.providers.map(({ id }) => id)).toEqual(['deepseek']);
+    const both = new Routing({ ...timeouts, openai: { apiKey: 'k' }, deepseek: { apiKey: 'k' } });
+    expect(both.open([...routes].reverse()).map(({ provider }) => provider.id)).toEqual(['deepseek', 'openai']);
+  });
+
+  test('knows compatible servers from the configuration alone', () => {
+    const compatible = [{ id: 'vllm', name: 'vLLM', baseUrl: 'http://127.0.0.1:1/v1', apiKey: 'k' }];
+    const [open] = new Routing({ ...timeouts, compatible }).open([{ provider: 'vllm', upstreamModel: 'qwen' }]);
+    expect(open).toMatchObject({ provider: { id: 'vllm', name: 'vLLM' }, route: { upstreamModel: 'qwen' } });
   });
 });
 
@@ -48,15 +59,14 @@ describe('the demo provider', () => {
   });
 
   test.each([1, 2, 7, 10_000])('keeps to a limit of %i tokens', async (limit) => {
-    const { usage, finishReason } = await complete({ max_tokens: limit });
+    const { usage, finishReason } = await complete({ outputTokensMax: limit });
     expect(completionTokens(usage?.usage ?? {})).toBeLessThanOrEqual(limit);
     expect(completionTokens(usage?.usage ?? {})).toBeGreaterThan(0);
     expect(finishReason).toBe(limit < 1000 ? 'length' : 'stop');
-    expect((await complete({ max_completion_tokens: limit })).usage).toEqual(usage);
   });
 
   test('has an answer to nothing', async () => {
-    const { usage, content } = await complete({ messages: [] });
+    const { usage, content } = await complete({ request: { messages: [] } });
     expect(promptTokens(usage?.usage ?? {})).toBe(1);
     expect(content).toMatch(/^Hello\./);
   });

@@ -9,6 +9,7 @@ import {
   ProviderError,
   type ReportedUsage,
 } from '../provider.js';
+import { CALLER_LEFT } from '../route-health.js';
 import { type DemoAnswer, demoAnswer } from './demo-answer.js';
 
 const PACE_MS = 4;
@@ -99,7 +100,7 @@ class DemoStream implements ChatStream {
   }
 }
 
-const left = () => new ProviderError('unavailable', 'The caller left.', { provider: 'demo', status: 0 });
+const left = () => new ProviderError('unavailable', 'The caller left.', { provider: 'demo', status: CALLER_LEFT });
 const newId = () => `chatcmpl-demo-${randomUUID()}`;
 const head = (id: string, { upstreamModel }: ChatCall, object: string): ChatObject => ({
   id,

@@ -8,6 +8,7 @@ import {
   type Provider,
   ProviderError,
 } from '../provider.js';
+import { CALLER_LEFT } from '../route-health.js';
 import { CannotSay, type WireFormat } from '../wire-format.js';
 import { AnswerAtOnce } from './answer-at-once.js';
 import { AnswerInChunks } from './answer-in-chunks.js';
@@ -109,7 +110,7 @@ export class HttpProvider implements Provider {
     if (signal === undefined) return;
     const abort = () => {
       call.abort();
-      reject(new ProviderError('unavailable', 'The caller left.', { provider: this.name, status: 0 }));
+      reject(new ProviderError('unavailable', 'The caller left.', { provider: this.name, status: CALLER_LEFT }));
     };
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });

@@ -1,24 +1,28 @@
 /**
- * Where DeepSeek and servers like it leave OpenAI's form: `reasoning_content` is `reasoning` here, and an answer given up for
- * want of their own resources finished with an error (DeepSeek API documentation, chat completion).
+ * Where DeepSeek and servers like it leave OpenAI's form, and OpenAI the canonical one: reasoning by another name, an answer given
+ * up for want of their own resources finished with an error (DeepSeek API documentation, chat completion), and padding that hides
+ * the length of a token from who listens to the packets (OpenAI's `include_obfuscation`).
  */
 import type { ChatObject } from '../provider.js';
+import { nameReasoning } from './reasoning-text.js';
+
+/** `compatible`: a server that speaks OpenAI's chat completions as most of them do. */
+export type OpenAiDialect = 'openai' | 'deepseek' | 'compatible';
 
 /** Edits the parsed answer or chunk. */
-export function toCanonical({ choices }: ChatObject): void {
+export function toCanonical(answer: ChatObject): void {
+  delete answer['obfuscation'];
+  // Of every chunk but the last where usage was asked for: OpenRouter's client refuses it.
+  if (answer['usage'] === null) delete answer['usage'];
+  const { choices } = answer;
   if (!Array.isArray(choices)) return;
   for (const choice of choices) {
     if (typeof choice !== 'object' || choice === null) continue;
-    if (choice.finish_reason === 'insufficient_system_resource') choice.finish_reason = 'error';
-    renameReasoning(choice.delta);
-    renameReasoning(choice.message);
+    if (choice.finish_reason === 'insufficient_system_resource') {
+      choice.native_finish_reason = choice.finish_reason;
+      choice.finish_reason = 'error';
+    }
+    nameReasoning(choice.delta);
+    nameReasoning(choice.message);
   }
-}
-
-function renameReasoning(said: unknown): void {
-  if (typeof said !== 'object' || said === null || !('reasoning_content' in said)) return;
-  const target = said as ChatObject;
-  const reasoning = target.reasoning_content;
-  delete target.reasoning_content;
-  if (reasoning !== null) target.reasoning ??= reasoning;
 }

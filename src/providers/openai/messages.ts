@@ -1,32 +1,53 @@
-/** Fields that OpenRouter's messages have and OpenAI's refuse; what needs no edit is passed as it is. */
-type Message = Readonly<Record<string, unknown>>;
+import type { ChatMessage, ContentPart } from '../provider.js';
+import { CannotSay } from '../wire-format.js';
+import { reasoningIn } from './reasoning-text.js';
 
-const OPENROUTER_ONLY = ['reasoning', 'reasoning_details', 'reasoning_content', 'cache_control', 'images'] as const;
-
-/**
- * @param thinks whether the model thinks the way DeepSeek's do: they refuse a conversation with tool calls in which the
- *   assistant's reasoning is not given back, even an empty one
- */
-export function upstreamMessages(messages: unknown, thinks: boolean): unknown {
-  return Array.isArray(messages)
-    ? messages.map((message) => (isObject(message) ? upstreamMessage(message, thinks) : message))
-    : messages;
+/** How a server's messages differ from OpenAI's. */
+export interface MessageRules {
+  /** Whether it knows the role `developer`: it is `system` to others. */
+  readonly developers: boolean;
+  /** Whether it reads text and nothing else. */
+  readonly textOnly: boolean;
+  /** Whether the assistant's reasoning is given back in a conversation with tool calls: DeepSeek refuses one without it while thinking. */
+  readonly reasoningBack: boolean;
 }
 
-function upstreamMessage(message: Message, thinks: boolean): Message {
-  const content = Array.isArray(message.content) ? message.content.map(withoutCacheControl) : message.content;
-  const givesBack = thinks && message.role === 'assistant' && Array.isArray(message.tool_calls) && message.tool_calls.length > 0;
-  if (content === message.content && !givesBack && !OPENROUTER_ONLY.some((name) => name in message)) return message;
-  const edited: Record<string, unknown> = { ...message, ...('content' in message && { content }) };
-  for (const name of OPENROUTER_ONLY) delete edited[name];
-  if (givesBack) edited.reasoning_content = message.reasoning ?? message.reasoning_content ?? '';
-  return edited;
+/** OpenAI refuses a message with any other member; OpenRouter's have some: `reasoning`, `reasoning_details`, `cache_control`, `images`. */
+const MEMBERS = new Set(['role', 'content', 'name', 'refusal', 'audio', 'function_call', 'tool_calls', 'tool_call_id']);
+
+/** The messages as the server takes them; one that needs no edit is passed as it is. Throws CannotSay. */
+export function upstreamMessages(messages: readonly ChatMessage[], rules: MessageRules): readonly object[] {
+  const givesBack = rules.reasoningBack && messages.some(callsTools);
+  return messages.map((message, index) => {
+    const edited = upstreamMessage(message, `messages[${index}]`, rules);
+    return givesBack && message.role === 'assistant' ? { ...edited, reasoning_content: reasoningIn(message) } : edited;
+  });
 }
 
-function withoutCacheControl(part: unknown): unknown {
-  if (!isObject(part) || !('cache_control' in part)) return part;
-  const { cache_control: _, ...rest } = part;
-  return rest;
+function upstreamMessage(message: ChatMessage, path: string, rules: MessageRules): object {
+  const content = upstreamContent(message.content, path, rules);
+  const role = message.role === 'developer' && !rules.developers ? 'system' : message.role;
+  const names = Object.keys(message);
+  const sent = names.filter((name) => MEMBERS.has(name) && (name !== 'tool_calls' || callsTools(message)));
+  if (content === message.content && role === message.role && sent.length === names.length) return message;
+  const edited = Object.fromEntries(sent.map((name) => [name, message[name]]));
+  return { ...edited, role, ...('content' in message && { content }) };
 }
 
-const isObject = (value: unknown): value is Message => typeof value === 'object' && value !== null && !Array.isArray(value);
+function upstreamContent(content: ChatMessage['content'], path: string, { textOnly }: MessageRules): ChatMessage['content'] {
+  if (!Array.isArray(content)) return content;
+  const parts: readonly ContentPart[] = content;
+  const mute = textOnly ? parts.findIndex(({ type }) => type !== 'text') : -1;
+  if (mute >= 0) throw new CannotSay(`This model reads text only, not ${parts[mute]?.type}.`, `${path}.content[${mute}]`);
+  return parts.some((part) => 'cache_control' in part) ? parts.map(withoutCacheControl) : content;
+}
+
+/** OpenAI caches by itself and refuses the mark. */
+export function withoutCacheControl<Marked extends object>(marked: Marked): Marked {
+  if (!('cache_control' in marked)) return marked;
+  const { cache_control: _, ...rest } = marked;
+  return rest as Marked;
+}
+
+/** What a client returns of an answer may hold none as null or as an empty list: both are refused. */
+const callsTools = ({ tool_calls }: ChatMessage) => Array.isArray(tool_calls) && tool_calls.length > 0;

@@ -1,14 +1,15 @@
 import { parsedObject } from '../http/answer-at-once.js';
 import type { ChatObject, CompletedChat } from '../provider.js';
 import type { EventReader, StreamOutlet, WireFormat } from '../wire-format.js';
-import { toCanonical } from './dialect.js';
-import { type OpenAiDialect, requestBody, WORDS } from './request.js';
+import { type OpenAiDialect, toCanonical } from './dialect.js';
+import { openAiEmbeddings } from './embeddings.js';
+import { requestBody, WORDS } from './request.js';
 import { TextChunks } from './text-chunk.js';
 import { reportedUsage } from './usage.js';
 
 const DONE = Buffer.from('[DONE]');
 
-/** OpenAI's chat completions, as OpenAI, DeepSeek and compatible servers speak them. */
+/** OpenAI's chat completions and embeddings, as OpenAI, DeepSeek and compatible servers speak them. */
 export const openAiWire = (dialect: OpenAiDialect): WireFormat => ({
   takes: WORDS[dialect],
   stopsBillingOnAbort: true,
@@ -23,6 +24,7 @@ export const openAiWire = (dialect: OpenAiDialect): WireFormat => ({
   }),
   completion,
   reader: (outlet) => new ChunkReader(outlet),
+  ...(dialect !== 'deepseek' && { embeddings: openAiEmbeddings }),
 });
 
 function completion(answer: ChatObject): CompletedChat | undefined {

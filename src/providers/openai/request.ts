@@ -1,19 +1,26 @@
 import type { ChatCall } from '../provider.js';
-import { upstreamMessages } from './messages.js';
+import type { OpenAiDialect } from './dialect.js';
+import { upstreamMessages, withoutCacheControl } from './messages.js';
+import { reasoningParameters, thinks } from './reasoning-parameters.js';
 
-/** `compatible`: a server that speaks OpenAI's chat completions as most of them do. */
-export type OpenAiDialect = 'openai' | 'deepseek' | 'compatible';
-
-type Parameters = Readonly<Record<string, unknown>>;
-
-/** Passed where the model's `supported_parameters` name it. */
-const BY_MODEL = [
-  ...['temperature', 'top_p', 'stop', 'frequency_penalty', 'presence_penalty', 'logprobs', 'top_logprobs'],
-  ...['response_format', 'tools', 'tool_choice', 'seed', 'logit_bias', 'parallel_tool_calls', 'prediction', 'verbosity'],
-  'web_search_options',
-] as const;
+/** Refused by OpenAI's models while they reason, but for the value that they have anyway. */
+const SAMPLING = ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty', 'logprobs', 'top_logprobs'] as const;
+/** Refused by DeepSeek's models while they think; they ignore the rest of the sampling. */
+const LOGPROBS = ['logprobs', 'top_logprobs'] as const;
+const CHAT = ['stop', 'response_format', 'tools', 'tool_choice'] as const;
+const OPENAI = ['seed', 'logit_bias', 'parallel_tool_calls', 'prediction', 'verbosity', 'web_search_options'] as const;
 /** Sampling that OpenAI has no word for and most servers of open models do. */
 const OPEN_MODELS = ['top_k', 'min_p', 'repetition_penalty'] as const;
+
+/**
+ * Passed where the model's `supported_parameters` name it. DeepSeek's API documentation: no seed, no logit bias, no prediction, no
+ * switch for parallel calls.
+ */
+const BY_MODEL: Readonly<Record<OpenAiDialect, readonly string[]>> = {
+  openai: [...SAMPLING, ...CHAT, ...OPENAI],
+  deepseek: [...SAMPLING, ...CHAT],
+  compatible: [...SAMPLING, ...CHAT, ...OPENAI, ...OPEN_MODELS],
+};
 
 /**
  * Words of the provider's own, which OpenRouter's list of parameters does not have. OpenAI refuses `metadata` without `store`,
@@ -25,21 +32,19 @@ const BESIDES: Readonly<Record<OpenAiDialect, readonly string[]>> = {
   compatible: ['n', 'user'],
 };
 
-/** What needs no entry above to be understood. */
+/** What the limit, the reasoning plan and the schema of the answer are made of. */
 const ALWAYS = [
-  'max_tokens',
-  'max_completion_tokens',
-  'reasoning',
-  'reasoning_effort',
-  'include_reasoning',
-  'structured_outputs',
+  ...['max_tokens', 'max_completion_tokens', 'structured_outputs'],
+  ...['reasoning', 'reasoning_effort', 'include_reasoning', 'thinking'],
 ];
 
-/** Every word that a dialect has. DeepSeek's API documentation: no seed, no logit bias, no prediction, no switch for parallel calls. */
+const wordsOf = (dialect: OpenAiDialect): ReadonlySet<string> => new Set([...BY_MODEL[dialect], ...BESIDES[dialect], ...ALWAYS]);
+
+/** Every word that a dialect has. */
 export const WORDS: Readonly<Record<OpenAiDialect, ReadonlySet<string>>> = {
-  openai: new Set([...BY_MODEL, ...BESIDES.openai, ...ALWAYS]),
-  deepseek: new Set([...BY_MODEL.slice(0, 10), ...ALWAYS]),
-  compatible: new Set([...BY_MODEL, ...OPEN_MODELS, ...BESIDES.compatible, ...ALWAYS]),
+  openai: wordsOf('openai'),
+  deepseek: wordsOf('deepseek'),
+  compatible: wordsOf('compatible'),
 };
 
 /** Tiers that cost no more than the prices we charge by. */
@@ -48,42 +53,42 @@ const SERVICE_TIERS: readonly unknown[] = ['auto', 'default', 'flex'];
 /** What OpenRouter calls by another name than the parameter it governs. */
 const ALSO: Readonly<Record<string, string>> = { response_format: 'structured_outputs' };
 
-/** The body of a request, but for the model and how it is answered. By allow-list: no `api_base` of a stranger's leads our key elsewhere. */
+/**
+ * The body of a request, but for the model and how it is answered. By allow-list: no `api_base` of a stranger's leads our key
+ * elsewhere. Throws CannotSay.
+ */
 export function requestBody(call: ChatCall, dialect: OpenAiDialect): Record<string, unknown> {
   const { request, supportedParameters } = call;
   const sent: Record<string, unknown> = {};
-  for (const name of [...BY_MODEL, ...OPEN_MODELS]) {
+  for (const name of BY_MODEL[dialect]) {
     const supported = supportedParameters.includes(name) || supportedParameters.includes(ALSO[name] ?? name);
-    if (isGiven(request[name]) && supported && WORDS[dialect].has(name)) sent[name] = request[name];
+    if (isGiven(request[name]) && supported) sent[name] = request[name];
   }
   for (const name of BESIDES[dialect]) if (isGiven(request[name])) sent[name] = request[name];
+  for (const name of refusedByReasoning(call, dialect)) delete sent[name];
   if (!SERVICE_TIERS.includes(sent['service_tier'])) delete sent['service_tier'];
-  const messages = upstreamMessages(request.messages, dialect === 'deepseek' && thinks(call));
-  return { messages, ...sent, ...outputLimit(call, dialect), ...reasoning(call, dialect) };
+  if (Array.isArray(sent['tools'])) sent['tools'] = sent['tools'].map(withoutCacheControl);
+  const messages = upstreamMessages(request.messages, {
+    developers: dialect === 'openai',
+    textOnly: dialect === 'deepseek',
+    reasoningBack: dialect === 'deepseek' && thinks(call),
+  });
+  return { messages, ...sent, ...outputLimit(call, dialect), ...reasoningParameters(call, dialect) };
 }
 
 const isGiven = (value: unknown) => value !== undefined && value !== null;
 
-/** DeepSeek's models think unless they are told not to. */
-function thinks({ reasoning: plan, routeParameters }: ChatCall): boolean {
-  const routed = routeParameters?.['thinking'] as { readonly type?: unknown } | undefined;
-  return plan?.enabled !== false && routed?.type !== 'disabled';
-}
-
-function outputLimit({ outputTokensMax, upstreamModel, request }: ChatCall, dialect: OpenAiDialect): Parameters {
+function outputLimit({ outputTokensMax, upstreamModel, request }: ChatCall, dialect: OpenAiDialect): object {
   if (outputTokensMax === undefined) return {};
   const asCompletion = dialect === 'openai' && (isReasoningModel(upstreamModel) || isGiven(request['max_completion_tokens']));
   return asCompletion ? { max_completion_tokens: outputTokensMax } : { max_tokens: outputTokensMax };
 }
 
-/** OpenAI's o-series, and GPT from the fifth on: they refuse `max_tokens`. */
-const isReasoningModel = (model: string) => /^(o\d|gpt-([5-9]|\d\d)|codex)/.test(model);
-
-/** DeepSeek switches thinking by a parameter of its own; others take `none` for an effort. */
-function reasoning({ reasoning: plan }: ChatCall, dialect: OpenAiDialect): Parameters {
-  if (plan === undefined) return {};
-  if (dialect === 'deepseek' && !plan.enabled) return { thinking: { type: 'disabled' } };
-  if (!plan.enabled) return { reasoning_effort: 'none' };
-  const effort = plan.effort && { reasoning_effort: plan.effort };
-  return plan.control === 'toggle' ? { thinking: { type: 'enabled' }, ...effort } : { ...effort };
+function refusedByReasoning(call: ChatCall, dialect: OpenAiDialect): readonly string[] {
+  if (dialect === 'deepseek') return thinks(call) ? LOGPROBS : [];
+  const reasons = dialect === 'openai' && isReasoningModel(call.upstreamModel) && call.reasoning?.enabled !== false;
+  return reasons ? SAMPLING : [];
 }
+
+/** OpenAI's o-series, and GPT from the fifth on but for its chat models: they refuse `max_tokens`. */
+const isReasoningModel = (model: string) => /^(ft:)?(o\d|gpt-([5-9]|\d\d)(?!.*-chat)|codex)/.test(model);

@@ -16,6 +16,9 @@ const TAIL = new RegExp(
     `,"finish_reason":null(?:,"logprobs":null)?\\}\\](?:,"usage":null)?(?:,"obfuscation":${STRING})?\\}$`,
 );
 
+/** Beyond this the regular expression could run out of stack; such a chunk is parsed. */
+const RECOGNISED_BYTES_MAX = 64 * 1024;
+
 /**
  * Recognises chunks of text without parsing them, which is most of what a chunk costs: those that begin with the same bytes, up
  * to the choices, as the last chunk that was parsed.
@@ -26,7 +29,13 @@ export class TextChunks {
   /** The text that a chunk adds; undefined where it has to be parsed. */
   recognise(data: Buffer): TextChunk | undefined {
     const { head } = this;
-    if (head === undefined || data.length <= head.length || head.compare(data, 0, head.length) !== 0) return undefined;
+    if (
+      head === undefined ||
+      data.length <= head.length ||
+      data.length > RECOGNISED_BYTES_MAX ||
+      head.compare(data, 0, head.length) !== 0
+    )
+      return undefined;
     const match = TAIL.exec(data.toString('utf8', head.length));
     return match === null ? undefined : { index: Number(match[1]), content: match[2] as string };
   }
