@@ -2,11 +2,15 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { CqrsModule, QueryBus } from '@nestjs/cqrs';
 import { Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import { GetCreditTotals } from '../projections/balances/credit-totals.query.js';
 import { DueLots } from '../projections/balances/due-lots.query.js';
 import { OverdueReservations as OverdueInReadModel } from '../projections/balances/overdue-reservations.query.js';
 import { ThinkingModels } from '../projections/balances/thinking-models.js';
 import { ProjectionsModule } from '../projections/projections.module.js';
 import { Projections } from '../projections/runtime/projections.js';
+import { GetActivity } from '../projections/usage/activity.query.js';
+import { GetGeneration } from '../projections/usage/generation.query.js';
+import { GetKeyUsage } from '../projections/usage/key-usage.query.js';
 import { AccountsModule, WelcomeCredits } from './accounts/index.js';
 import { AuditModule } from './audit/index.js';
 import { CompletionsModule } from './completions/index.js';
@@ -21,9 +25,13 @@ import { Metrics, MetricsController } from './http/metrics.controller.js';
 import { RateLimits } from './http/rate-limit.js';
 import { IdempotencyModule } from './idempotency/index.js';
 import { DueAccounts, JobsModule, OverdueReservations } from './jobs/index.js';
+import { MessagesModule } from './messages/index.js';
 import { ModelsModule } from './models/index.js';
+import { OpenRouterModule } from './openrouter/index.js';
 import { PriceBook, PricingModule } from './pricing/index.js';
-import { Routing } from './providers/index.js';
+import { RouteHealth, Routing } from './providers/index.js';
+import { ResponsesModule } from './responses/index.js';
+import { TextCompletionsModule } from './text-completions/index.js';
 
 /** Where the servers are, configured or embedded. */
 export interface Connections {
@@ -34,6 +42,8 @@ export interface Connections {
 
 const MINUTE_SECONDS = 60;
 const THINKING_BUDGET = 16_000;
+/** What OpenRouter's clients ask about accounts, as the read side answers it. */
+const QUESTIONS = { generation: GetGeneration, keyUsage: GetKeyUsage, activity: GetActivity, creditTotals: GetCreditTotals };
 
 /** What every part may ask for. The only module that knows both the write side and the read side. */
 @Global()
@@ -51,7 +61,16 @@ export class AppModule {
         IdempotencyModule.forRoot(connections.databaseUrl),
         AccountsModule,
         PricingModule,
-        ...(roles.has('api') ? [CompletionsModule, ModelsModule] : []),
+        ...(roles.has('api')
+          ? [
+              CompletionsModule,
+              MessagesModule,
+              ResponsesModule,
+              TextCompletionsModule,
+              ModelsModule,
+              OpenRouterModule.forRoot(QUESTIONS),
+            ]
+          : []),
         ...(roles.has('jobs') ? [AuditModule.forRoot(auditOf(configuration))] : []),
         JobsModule.forRoot({
           redisUrl: configuration.REDIS_URL,
@@ -68,6 +87,7 @@ export class AppModule {
         { provide: AdministrationToken, useValue: new AdministrationToken(connections.administrationToken) },
         { provide: Metrics, useFactory: (store: EventStore) => new Metrics(store), inject: [EventStore] },
         { provide: Routing, useFactory: () => routingOf(configuration) },
+        RouteHealth,
         { provide: RateLimits, useFactory: () => rateLimitsOf(configuration) },
         { provide: WelcomeCredits, useValue: new WelcomeCredits(configuration.WELCOME_CREDITS) },
         { provide: ThinkingModels, useFactory: thinkingModels, inject: [PriceBook] },
@@ -85,6 +105,7 @@ export class AppModule {
         AdministrationToken,
         Metrics,
         Routing,
+        RouteHealth,
         RateLimits,
         WelcomeCredits,
         ThinkingModels,
@@ -104,10 +125,19 @@ const auditOf = ({ DATA_DIR, CHECKPOINT_KEY, CHECKPOINT_FILE, CHECKPOINT_WEBHOOK
 });
 
 function routingOf(configuration: Configuration): Routing {
-  const { OPENAI_API_KEY, OPENAI_BASE_URL, DEEPSEEK_API_KEY, DEEPSEEK_BASE_URL } = configuration;
+  const access = (provider: 'OPENAI' | 'ANTHROPIC' | 'GEMINI' | 'DEEPSEEK') => {
+    const apiKey = configuration[`${provider}_API_KEY`];
+    return apiKey === undefined ? undefined : { apiKey, baseUrl: configuration[`${provider}_BASE_URL`] };
+  };
   return new Routing({
-    openai: OPENAI_API_KEY === undefined ? undefined : { apiKey: OPENAI_API_KEY, baseUrl: OPENAI_BASE_URL },
-    deepseek: DEEPSEEK_API_KEY === undefined ? undefined : { apiKey: DEEPSEEK_API_KEY, baseUrl: DEEPSEEK_BASE_URL },
+    openai: access('OPENAI'),
+    anthropic: access('ANTHROPIC'),
+    gemini: access('GEMINI'),
+    deepseek: access('DEEPSEEK'),
+    compatible: configuration.COMPATIBLE_PROVIDERS.flatMap(({ id, name, base_url: baseUrl, api_key_env: variable }) => {
+      const apiKey = process.env[variable]?.trim();
+      return apiKey ? [{ id, name, baseUrl, apiKey }] : [];
+    }),
     connectTimeoutMs: configuration.PROVIDER_CONNECT_TIMEOUT_MS,
     idleTimeoutMs: configuration.PROVIDER_IDLE_TIMEOUT_MS,
   });

@@ -38,7 +38,10 @@ const environment = z.object({
   DEEPSEEK_API_KEY: optionalText,
   DEEPSEEK_BASE_URL: urlOf('http', 'https'),
   ANTHROPIC_API_KEY: optionalText,
+  ANTHROPIC_BASE_URL: urlOf('http', 'https'),
   GEMINI_API_KEY: optionalText,
+  GEMINI_BASE_URL: urlOf('http', 'https'),
+  COMPATIBLE_PROVIDERS: emptyIsUnset(z.string().default('[]')).transform(parseCompatibleProviders),
   RATE_LIMITS: emptyIsUnset(z.string().default('')).transform(parseRateLimits),
   WELCOME_CREDITS: emptyIsUnset(z.string().default('')).transform(parseWelcomeCredits),
   /** A process that does not end or extend a reservation for this long is taken for dead. The same in all processes. */
@@ -75,6 +78,36 @@ export function administrationToken({ ADMIN_TOKEN, DATA_DIR }: Configuration): {
   mkdirSync(DATA_DIR, { recursive: true });
   writeFileSync(file, `${token}\n`, { mode: 0o600 });
   return { token, generatedNow: true };
+}
+
+const RESERVED_IDS: readonly string[] = ['openai', 'deepseek', 'anthropic', 'gemini', 'demo'];
+const compatibleProviders = z
+  .array(
+    z.strictObject({
+      id: z
+        .string()
+        .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be lower-case letters, digits and -')
+        .refine((id) => !RESERVED_IDS.includes(id), 'is the id of a known provider'),
+      name: z.string().min(1).max(100),
+      base_url: z.url({ protocol: /^https?$/ }),
+      /** The variable that holds the key: no key stands in the list itself. */
+      api_key_env: z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'must be the name of a variable'),
+    }),
+  )
+  .refine((list) => new Set(list.map(({ id }) => id)).size === list.length, 'names an id twice');
+
+/** `[{"id":"acme","name":"Acme","base_url":"https://…/v1","api_key_env":"ACME_API_KEY"}]`: servers that speak OpenAI's chat completions. */
+function parseCompatibleProviders(text: string, context: z.RefinementCtx): z.output<typeof compatibleProviders> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    context.addIssue('must be a JSON array');
+    return [];
+  }
+  const result = compatibleProviders.safeParse(json, { reportInput: false });
+  for (const { path, message } of result.error?.issues ?? []) context.addIssue(`${path.join('.')} ${message}`.trim());
+  return result.data ?? [];
 }
 
 function parseRoles(text: string, context: z.RefinementCtx): ReadonlySet<Role> {

@@ -1,5 +1,6 @@
 import type { EventStore } from '../event-store/event-store.js';
 import type { AccountId, ReservationId } from '../kernel/ids.js';
+import { type Instant, instantFromText } from '../kernel/time.js';
 import { accountStream, type CreditsReserved, type Quote } from './domain/accounts.events.js';
 
 /**
@@ -10,11 +11,12 @@ export async function findQuote(
   store: Pick<EventStore, 'readBackwards'>,
   accountId: AccountId,
   reservationId: ReservationId,
-): Promise<Quote | undefined> {
-  for await (const { type, data } of store.readBackwards(accountStream(accountId))) {
+): Promise<{ readonly quote: Quote; readonly reservedAt: Instant } | undefined> {
+  for await (const { type, data, metadata } of store.readBackwards(accountStream(accountId))) {
     if (type !== 'CreditsReserved') continue;
     const reserved = data as CreditsReserved['data'];
-    if (reserved.reservationId === reservationId) return reserved.quote;
+    if (reserved.reservationId === reservationId)
+      return { quote: reserved.quote, reservedAt: instantFromText(metadata.occurredAt) };
   }
   return undefined;
 }

@@ -2,10 +2,13 @@
 export { AccountWriter, type Answer } from './account-writer.js';
 export { AccountsModule } from './accounts.module.js';
 export { problemOf } from './accounts.problems.js';
-export { newAccountId, newApiKey } from './api-key-secrets.js';
+export { credits as creditsSchema, instant as instantSchema, plainText } from './administration-bodies.js';
+export { keyIdOfHash, newAccountId, newApiKey, SECRET_BYTES } from './api-key-secrets.js';
 export type { AccountCommand, AccountRejection } from './domain/account.decider.js';
-export { closedReservation } from './domain/account.js';
+export { type Account, type ApiKey, closedReservation, isOpen, spentInWindow } from './domain/account.js';
 export type { Quote as ReservationQuote } from './domain/accounts.events.js';
+export { isUsable } from './domain/api-keys.js';
+export { availableTo } from './domain/coverage.js';
 export type { ReleaseReservation } from './domain/release-reservation.js';
 export type { SettleReservation } from './domain/settle-reservation.js';
 export { findQuote } from './find-quote.js';

@@ -1,12 +1,13 @@
 import { completionTokens } from '../pricing/index.js';
 import type { ChatObject, ReportedUsage } from '../providers/index.js';
+import type { UsageBlock } from './answer-dialect.js';
 import type { Generation } from './generation.js';
 
 /**
  * The answer as OpenRouter gives it: our generation's id and model in place of the provider's, who served it, and none of the
  * nulls that OpenRouter's client refuses.
  */
-export function completionBody(generation: Generation, completion: ChatObject, usage: object): object {
+export function completionBody(generation: Generation, completion: ChatObject, usage: UsageBlock): object {
   const {
     id: _id,
     object: _object,
@@ -80,4 +81,12 @@ export function generatedText(message: ChatObject | undefined): string {
 export function isServed(generated: boolean, finishReason: unknown, reported: ReportedUsage | undefined): boolean {
   if (generated || (reported && completionTokens(reported.usage) > 0)) return true;
   return typeof finishReason === 'string' && finishReason !== '' && finishReason !== 'error';
+}
+
+/** Takes the reasoning out of a message or delta: it was paid for, and the client wants none of it. */
+export function withoutReasoning(message: unknown): void {
+  if (typeof message !== 'object' || message === null) return;
+  const said = message as ChatObject;
+  delete said['reasoning'];
+  delete said['reasoning_details'];
 }

@@ -1,21 +1,31 @@
+import type { ApiError } from '../http/api-error.js';
 import type { ChatObject } from '../providers/index.js';
-import { asChoices } from './answer.js';
+import { asChoices, completionBody } from './answer.js';
+import type { AnswerDialect, StreamFrames, UsageBlock } from './answer-dialect.js';
 import type { Generation } from './generation.js';
 
 /** What every chunk says in its own place and is not repeated from the provider's. */
 const OURS = new Set(['id', 'object', 'created', 'model', 'provider', 'choices', 'usage', 'obfuscation']);
+const DONE = 'data: [DONE]\n\n';
+
+/** A completion as OpenRouter and OpenAI have it. */
+export const CHAT: AnswerDialect = {
+  body: completionBody,
+  frames: (generation) => new ChunkFrames(generation),
+  keepAlive: ': OPENROUTER PROCESSING\n\n',
+};
 
 /**
  * Writes the frames of one stream: our generation's id in place of the provider's, and none of the nulls that OpenRouter's
  * client refuses. The head is the same in every frame and made once; only the choices are printed anew.
  */
-export class ChunkFrames {
+class ChunkFrames implements StreamFrames {
   private readonly head: string;
   /** The head of the last chunk, with what its provider added. */
   private lastHead: string;
+  private readonly asOpenAi: boolean;
 
-  constructor(generation: Generation) {
-    const { id, at, model, provider } = generation;
+  constructor({ id, at, model, provider, request }: Generation) {
     const shared = {
       id,
       object: 'chat.completion.chunk',
@@ -25,9 +35,9 @@ export class ChunkFrames {
     };
     this.head = `data: ${JSON.stringify(shared).slice(0, -1)}`;
     this.lastHead = this.head;
+    this.asOpenAi = request.stream_options?.include_usage === true;
   }
 
-  /** A chunk of the provider. Takes ownership of it. */
   chunk(chunk: ChatObject): string {
     const choices = asChoices(chunk['choices']);
     for (const choice of choices) tidy(choice);
@@ -40,28 +50,24 @@ export class ChunkFrames {
     return `${this.lastHead},"choices":${JSON.stringify(choices)}}\n\n`;
   }
 
-  /** A chunk that only adds text, and is otherwise like the one before it. */
   text(index: number, content: string): string {
     return `${this.lastHead},"choices":[{"index":${index},"delta":{"content":${content}},"logprobs":null,"finish_reason":null}]}\n\n`;
   }
 
   /**
-   * The usage, right before the end. Who asked for usage as OpenAI has it gets its empty `choices`; others get a choice that
-   * adds nothing, because many a client reads `choices[0]` of every chunk.
+   * The usage, and the end. Who asked for usage as OpenAI has it gets its empty `choices`; others get a choice that adds nothing,
+   * because many a client reads `choices[0]` of every chunk.
    */
-  usage(usage: object, asOpenAi: boolean): string {
-    const choices = asOpenAi ? '[]' : '[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]';
-    return `${this.head},"choices":${choices},"usage":${JSON.stringify(usage)}}\n\n`;
+  end(usage: UsageBlock): string {
+    const choices = this.asOpenAi ? '[]' : '[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]';
+    return `${this.head},"choices":${choices},"usage":${JSON.stringify(usage)}}\n\n${DONE}`;
   }
 
-  /** An error after the status was sent, in OpenRouter's form: the last frame of its stream. */
-  error(status: number, message: string, metadata: object): string {
-    const error = JSON.stringify({ code: status, message, metadata });
+  /** In OpenRouter's form: the code is the status. */
+  error({ status, message, details }: ApiError): string {
+    const error = JSON.stringify({ code: status, message, metadata: { error_type: 'server', ...details.metadata } });
     return `${this.head},"error":${error},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}\n\n`;
   }
-
-  static readonly keepAlive = ': OPENROUTER PROCESSING\n\n';
-  static readonly done = 'data: [DONE]\n\n';
 }
 
 function tidy(choice: ChatObject): void {

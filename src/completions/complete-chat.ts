@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { costOf } from '../pricing/index.js';
+import { GatewayClock } from '../http/clock.js';
 import type { CompletedChat } from '../providers/index.js';
-import { asChoices, completionBody, generatedText, hasContent, isServed } from './answer.js';
+import { asChoices, generatedText, hasContent, isServed, withoutReasoning } from './answer.js';
+import type { AnswerDialect } from './answer-dialect.js';
+import { Attempts, Unserved } from './attempts.js';
+import { chargeFor } from './charge.js';
 import { asProblem, logFailure, releaseReason } from './completions.problems.js';
 import type { Generation } from './generation.js';
 import { NOTHING, type Outcome, Settlements } from './settlements.js';
@@ -23,36 +26,50 @@ export interface ChatAnswer {
 @Injectable()
 export class ChatCompletion {
   constructor(
+    private readonly attempts: Attempts,
     private readonly settlements: Settlements,
     private readonly estimate: UsageEstimate,
+    private readonly clock: GatewayClock,
   ) {}
 
-  /** @returns the answer; the charge is durable, or kept. Throws ApiError where the provider failed: nothing is charged. */
-  async run(generation: Generation): Promise<ChatAnswer> {
-    let completed: CompletedChat;
-    try {
-      completed = await generation.provider.complete(generation.call);
-    } catch (error) {
-      logFailure(generation.id, error);
-      await this.settlements.release(generation, releaseReason(error));
-      throw asProblem(error);
-    }
+  /** @returns the answer; the charge is durable, or kept. Throws ApiError where no provider served it: nothing is charged. */
+  async run(first: Generation, dialect: AnswerDialect): Promise<ChatAnswer> {
+    const { completed, by } = await this.served(first);
     if (!wasServed(completed)) {
-      await this.settlements.release(generation, 'nothing_served');
+      await this.settlements.release(by, 'nothing_served');
       const usage = usageBlock(completed.usage?.usage ?? {}, NOTHING);
-      return answerOf(generation, completionBody(generation, completed.completion, usage), false);
+      return answerOf(by, dialect.body(by, completed.completion, usage), false);
     }
-    const { outcome, answer } = await this.charging(generation, completed);
-    await this.settlements.settle(generation, outcome);
+    const { outcome, answer } = await this.charging(by, completed, dialect);
+    await this.settlements.settle(by, outcome);
     return answer;
   }
 
+  private async served(first: Generation): Promise<{ readonly completed: CompletedChat; readonly by: Generation }> {
+    try {
+      const { answer, by } = await this.attempts.serve(first, ({ provider, call }) => provider.complete(call));
+      return { completed: answer, by };
+    } catch (failure) {
+      const { generation, error } = failure instanceof Unserved ? failure : { generation: first, error: failure };
+      logFailure(generation.id, error);
+      await this.settlements.release(generation, releaseReason(error));
+      throw asProblem(error, generation.failed);
+    }
+  }
+
   /** Written out before it is charged: nobody pays for an answer that cannot be given. */
-  private async charging(generation: Generation, completed: CompletedChat): Promise<{ outcome: Outcome; answer: ChatAnswer }> {
+  private async charging(
+    generation: Generation,
+    completed: CompletedChat,
+    dialect: AnswerDialect,
+  ): Promise<{ outcome: Outcome; answer: ChatAnswer }> {
     try {
       const outcome = await this.outcome(generation, completed);
       const usage = usageBlock(outcome.usage, outcome.cost);
-      return { outcome, answer: answerOf(generation, completionBody(generation, completed.completion, usage), true) };
+      const { completion } = completed;
+      if (generation.call.reasoning?.exclude)
+        for (const { message } of asChoices(completion['choices'])) withoutReasoning(message);
+      return { outcome, answer: answerOf(generation, dialect.body(generation, completion, usage), true) };
     } catch (error) {
       await this.settlements.release(generation, 'provider_error');
       throw error;
@@ -60,12 +77,18 @@ export class ChatCompletion {
   }
 
   private async outcome(generation: Generation, { completion, usage, upstreamId }: CompletedChat): Promise<Outcome> {
-    const text = asChoices(completion['choices'])
-      .map((choice) => generatedText(choice['message'] as never))
-      .join('');
+    const choices = asChoices(completion['choices']);
+    const text = choices.map((choice) => generatedText(choice['message'] as never)).join('');
     const counted = await this.estimate.complete(generation, usage, text);
-    const cost = costOf(counted.usage, generation.model.prices);
-    return { ...counted, cost, outcome: 'completed', upstreamId, status: OK };
+    const durationMs = Math.max(0, this.clock.now() - generation.at);
+    const finishReason = choices[0]?.['finish_reason'];
+    const answer = {
+      streamed: false,
+      ...(typeof finishReason === 'string' ? { finishReason } : {}),
+      latencyMs: durationMs,
+      durationMs,
+    };
+    return { ...counted, ...chargeFor(generation, counted.usage), outcome: 'completed', upstreamId, status: OK, answer };
   }
 }
 

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
-import type { ReleaseReason } from '../accounts/domain/accounts.events.js';
+import type { ProviderAttempt, ReleaseReason } from '../accounts/domain/accounts.events.js';
 import { ApiError } from '../http/api-error.js';
-import { ProviderError, type ProviderFailure } from '../providers/index.js';
+import { ProviderError } from '../providers/index.js';
 
 const OVERLOADED_RETRY_AFTER_SECONDS = 5;
 
@@ -16,29 +16,52 @@ export const unknownModel = (model: string): ApiError =>
     },
   );
 
+export const wrongEndpoint = (model: string, embeds: boolean): ApiError =>
+  new ApiError(
+    400,
+    'wrong_endpoint',
+    `"model": ${JSON.stringify(model.slice(0, 128))} ${embeds ? 'makes embeddings: POST /v1/embeddings' : 'makes no embeddings'}`,
+    { param: 'model', metadata: { error_type: 'invalid_request' } },
+  );
+
 export const noProvider = (model: string): ApiError =>
   new ApiError(503, 'no_provider', `No provider that serves ${model} is configured here`, {
     metadata: { error_type: 'provider_overloaded' },
   });
 
+/** The caller's own preferences leave nobody to serve the request. */
+export const noEndpoints = (models: readonly string[]): ApiError =>
+  new ApiError(
+    404,
+    'no_endpoints',
+    `No endpoints found for ${models.join(', ')} that match "provider" and the parameters asked for`,
+    {
+      param: 'provider',
+      metadata: { error_type: 'not_found' },
+    },
+  );
+
 /** What a provider's failure is to the client: never its own 401 or 402, and in other words than the provider's unless it refused. */
-export function problemOfProvider(error: ProviderError): ApiError {
+export function problemOfProvider(error: ProviderError, failed: readonly ProviderAttempt[] = []): ApiError {
   const { provider, retryAfterSeconds, param } = error.details;
-  const status = STATUS[error.failure];
-  const metadata = { error_type: ERROR_TYPE[error.failure], provider_name: provider };
+  const { status, errorType } = toldAs(error);
+  // The last one is the failure that is told.
+  const previous = failed
+    .slice(0, -1)
+    .map((each) => ({ provider_name: each.provider, code: each.status, failure: each.failure }));
+  const metadata = {
+    error_type: errorType,
+    provider_name: provider,
+    ...(previous.length > 0 ? { previous_errors: previous } : {}),
+  };
+  const waiting = { metadata, retryAfterSeconds: retryAfterSeconds ?? OVERLOADED_RETRY_AFTER_SECONDS };
   switch (error.failure) {
     case 'refused':
       return new ApiError(status, 'invalid_request', error.message, { metadata, ...(param === undefined ? {} : { param }) });
     case 'rate_limited':
-      return new ApiError(status, 'provider_rate_limited', `${provider} limits our rate; try again later`, {
-        metadata,
-        retryAfterSeconds: retryAfterSeconds ?? OVERLOADED_RETRY_AFTER_SECONDS,
-      });
+      return new ApiError(status, 'provider_rate_limited', `${provider} limits our rate; try again later`, waiting);
     case 'overloaded':
-      return new ApiError(status, 'provider_overloaded', `${provider} is overloaded; try again later`, {
-        metadata,
-        retryAfterSeconds: retryAfterSeconds ?? OVERLOADED_RETRY_AFTER_SECONDS,
-      });
+      return new ApiError(status, 'provider_overloaded', `${provider} is overloaded; try again later`, waiting);
     case 'timeout':
       return new ApiError(status, 'provider_timeout', `${provider} did not answer in time`, { metadata });
     case 'unavailable':
@@ -47,8 +70,36 @@ export function problemOfProvider(error: ProviderError): ApiError {
   }
 }
 
+/** The status and OpenRouter's `error_type` of a failure. */
+function toldAs({ failure, message, details: { status, code } }: ProviderError): { status: number; errorType: string } {
+  switch (failure) {
+    case 'refused':
+      return toldOfRefusal(`${code ?? ''} ${message}`, status);
+    case 'rate_limited':
+      return { status: 429, errorType: 'rate_limit_exceeded' };
+    case 'overloaded':
+      return { status: status === 529 ? 529 : 503, errorType: 'provider_overloaded' };
+    case 'timeout':
+      return { status: 504, errorType: 'timeout' };
+    case 'unavailable':
+    case 'credentials':
+      return { status: 502, errorType: 'provider_unavailable' };
+  }
+}
+
+/** Why a provider refuses a request stands in its code or, with most, only in its words. */
+function toldOfRefusal(words: string, status: number): { status: number; errorType: string } {
+  if (/content_policy|content_filter|moderation|safety/i.test(words))
+    return { status: 403, errorType: 'content_policy_violation' };
+  if (/context_length|maximum context|prompt is too long|maximum number of tokens/i.test(words))
+    return { status: 400, errorType: 'context_length_exceeded' };
+  if (status === 413) return { status, errorType: 'payload_too_large' };
+  return status === 422 ? { status, errorType: 'unprocessable' } : { status: 400, errorType: 'invalid_request' };
+}
+
 /** Any failure of a provider's call as what the client is told; a bug of ours stays one. */
-export const asProblem = (error: unknown): unknown => (error instanceof ProviderError ? problemOfProvider(error) : error);
+export const asProblem = (error: unknown, failed: readonly ProviderAttempt[]): unknown =>
+  error instanceof ProviderError ? problemOfProvider(error, failed) : error;
 
 const logger = new Logger('providers');
 
@@ -64,21 +115,3 @@ export function logFailure(generationId: string, error: unknown): void {
 /** Why a reservation is given back when the provider's call failed before anything was served. */
 export const releaseReason = (error: unknown): ReleaseReason =>
   error instanceof ProviderError && error.failure === 'refused' ? 'refused' : 'provider_error';
-
-const STATUS: Readonly<Record<ProviderFailure, number>> = {
-  refused: 400,
-  rate_limited: 429,
-  overloaded: 503,
-  unavailable: 502,
-  timeout: 504,
-  credentials: 502,
-};
-
-const ERROR_TYPE: Readonly<Record<ProviderFailure, string>> = {
-  refused: 'invalid_request',
-  rate_limited: 'rate_limit_exceeded',
-  overloaded: 'provider_overloaded',
-  unavailable: 'provider_unavailable',
-  timeout: 'timeout',
-  credentials: 'provider_unavailable',
-};

@@ -67,20 +67,20 @@ export class NamedChat {
     }
   }
 
-  private async complete(generation: Generation, { reply }: AskedChat, claim: Claim): Promise<void> {
-    const { body, charged } = await this.completion.run(generation);
+  private async complete(generation: Generation, { reply, dialect }: AskedChat, claim: Claim): Promise<void> {
+    const { body, charged } = await this.completion.run(generation, dialect);
     if (charged) await claim.keep({ status: OK, contentType: JSON_TYPE, generationId: generation.id, body });
     else await claim.free();
     void reply.header('x-generation-id', generation.id).header('content-type', JSON_TYPE).send(body);
   }
 
-  private async stream(generation: Generation, { reply }: AskedChat, claim: Claim): Promise<void> {
+  private async stream(generation: Generation, { reply, dialect }: AskedChat, claim: Claim): Promise<void> {
     const recording = new Recording(async (charged, body) => {
       if (!charged) await claim.free();
       else if (body === undefined) await claim.notKept();
       else await claim.keep({ status: OK, contentType: STREAM_TYPE, generationId: generation.id, body });
     });
-    await this.streaming.run(generation, reply, { recording });
+    await this.streaming.run(generation, dialect, reply, { recording });
   }
 
   /** It failed here. Whether it was charged all the same is for the ledger to say. */

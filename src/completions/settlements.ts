@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import type { ReleaseReason, SettledUsage, SettlementOutcome } from '../accounts/domain/accounts.events.js';
+import type { AnswerFacts, ReleaseReason, SettledUsage, SettlementOutcome } from '../accounts/domain/accounts.events.js';
 import { AccountWriter } from '../accounts/index.js';
 import type { Principal } from '../http/authentication.js';
 import { pico, ZERO } from '../kernel/credits.js';
-import { type Cost, costToJson, type Usage } from '../pricing/index.js';
-import { causeOf, type Generation } from './generation.js';
+import { type Cost, costToJson, pricedAtFact, type Usage } from '../pricing/index.js';
+import { attemptOf, causeOf, type Generation } from './generation.js';
 import { LiveGenerations } from './live-generations.js';
 import { type PendingEnd, SettlementRetries } from './settlement-retries.js';
 
@@ -25,6 +25,7 @@ export interface Outcome {
   readonly upstreamId: string | undefined;
   /** The provider's HTTP status. */
   readonly status: number;
+  readonly answer: AnswerFacts;
 }
 
 /**
@@ -44,8 +45,10 @@ export class Settlements {
   ) {}
 
   /** Charges what the generation used. Resolves when the charge is durable, or kept to be repeated. */
-  async settle(generation: Generation, { usage, cost, source, anomalies, outcome, upstreamId, status }: Outcome): Promise<void> {
-    const { id, model, provider, call, principal } = generation;
+  async settle(generation: Generation, outcome: Outcome): Promise<void> {
+    const { id, model, principal } = generation;
+    const { usage, cost, source, anomalies, upstreamId } = outcome;
+    const served = { ...attemptOf(generation, outcome.status), ...(upstreamId === undefined ? {} : { upstreamId }) };
     await this.end({
       accountId: principal.accountId,
       command: {
@@ -56,25 +59,25 @@ export class Settlements {
         usage: { classes: usage, source, ...(anomalies.length > 0 ? { anomalies } : {}) },
         priceVersion: model.priceVersion,
         formulaVersion: model.formulaVersion,
-        attempts: [
-          {
-            provider: provider.id,
-            upstreamModel: call.upstreamModel,
-            ...(upstreamId === undefined ? {} : { upstreamId }),
-            status,
-          },
-        ],
-        outcome,
+        ...pricedAtFact(model.prices, generation.at),
+        attempts: [...generation.failed, served],
+        outcome: outcome.outcome,
+        answer: outcome.answer,
       },
       cause: causeOf('settle', id, principal),
     });
   }
 
   /** Gives the reservation back because nothing was served. */
-  async release({ id, principal }: Generation, reason: ReleaseReason): Promise<void> {
+  async release({ id, principal, failed }: Generation, reason: ReleaseReason): Promise<void> {
     await this.end({
       accountId: principal.accountId,
-      command: { type: 'ReleaseReservation', reservationId: id, reason },
+      command: {
+        type: 'ReleaseReservation',
+        reservationId: id,
+        reason,
+        ...(failed.length > 0 ? { attempts: failed } : {}),
+      },
       cause: causeOf('release', id, principal),
     });
   }

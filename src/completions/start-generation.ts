@@ -1,23 +1,26 @@
 import { Injectable } from '@nestjs/common';
-import type { Quote } from '../accounts/domain/accounts.events.js';
-import { AccountWriter, problemOf } from '../accounts/index.js';
+import { type AccountRejection, AccountWriter, problemOf } from '../accounts/index.js';
 import { AppendOutcomeUnknown } from '../event-store/errors.js';
 import type { Principal } from '../http/authentication.js';
 import { GatewayClock } from '../http/clock.js';
 import type { Claim } from '../idempotency/index.js';
 import type { NanoCredits } from '../kernel/credits.js';
-import { PriceBook, quoteOf } from '../pricing/index.js';
-import { outputPlan, Routing } from '../providers/index.js';
+import { PriceBook } from '../pricing/index.js';
+import { RouteHealth, Routing } from '../providers/index.js';
+import { affordableTokens, attemptBy, quoteBehind, worstCost } from './attempt.js';
 import type { ChatRequest } from './chat-request.js';
-import { noProvider, unknownModel } from './completions.problems.js';
-import { causeOf, type Generation, newGenerationId } from './generation.js';
+import { type Attempt, causeOf, type Generation, newGenerationId } from './generation.js';
 import { LiveGenerations, ReservationTimes } from './live-generations.js';
 import { outputLimit } from './output-limit.js';
+import { paymentRequired } from './payment-problems.js';
+import { type Candidate, candidatesFor, type Task } from './routing/candidates.js';
 import { Settlements } from './settlements.js';
-import { tokenBounds } from './token-bounds.js';
 
 /** An attempt at a named request: two processes that run the same one reserve under the same id, and only one of them does. */
 export type NamedAttempt = Pick<Claim, 'generationId' | 'holder'>;
+
+/** An answer shorter than this is not worth beginning where the caller has not asked for a short one. */
+const TOKENS_MIN = 256;
 
 /** Everything that happens before a byte leaves for the provider: resolve, quote, reserve. */
 @Injectable()
@@ -26,6 +29,7 @@ export class GenerationStart {
     private readonly accounts: AccountWriter,
     private readonly prices: PriceBook,
     private readonly routing: Routing,
+    private readonly health: RouteHealth,
     private readonly clock: GatewayClock,
     private readonly settlements: Settlements,
     private readonly live: LiveGenerations,
@@ -34,54 +38,55 @@ export class GenerationStart {
 
   /**
    * Sets credits aside for the most that the call can cost; durable when this resolves.
-   * Throws ApiError: 400 unknown model, 402 too little credit, 401 where the key was revoked meanwhile, 503 without a provider.
+   * Throws ApiError: 400 unknown model, 402 too little credit, 401 where the key was revoked meanwhile, 404 where the request's
+   * preferences leave nobody to serve it, 503 without a provider.
    */
-  async start(request: ChatRequest, principal: Principal, named?: NamedAttempt): Promise<Generation> {
-    const model = this.prices.resolve(request.model);
-    if (!model) throw unknownModel(request.model);
-    const [chosen] = this.routing.open(model.routes);
-    if (!chosen) throw noProvider(model.id);
-    const { provider, route } = chosen;
-    const { outputTokensMax, reasoning } = outputPlan(request, outputLimit(request, model).tokens, model);
-    const bounds = tokenBounds(request, model, outputTokensMax);
-    const hold = quoteOf(bounds, model.prices);
+  async start(request: ChatRequest, principal: Principal, named?: NamedAttempt, task: Task = 'chat'): Promise<Generation> {
+    const [first, ...fallbacks] = this.candidates(request, task);
+    const at = this.clock.now();
     const id = named?.generationId ?? newGenerationId();
-    await this.reserve(id, principal, named, hold, { model: model.id, priceVersion: model.priceVersion, ...bounds });
-    return {
-      id,
-      at: this.clock.now(),
-      principal,
-      request,
-      model,
-      provider,
-      call: {
-        upstreamModel: route.upstreamModel,
-        request,
-        supportedParameters: model.supportedParameters,
-        outputTokensMax,
-        reasoning,
-        routeParameters: route.parameters,
-      },
-      bounds,
-      hold,
-    };
+    const { attempt, hold } = await this.reserveFor(first, request, { id, at, principal, named });
+    return { id, at, principal, request, ...attempt, hold, failed: [], fallbacks };
   }
 
+  /** Who may serve a request, the one that would be tried first first. */
+  candidates(request: ChatRequest, task: Task = 'chat'): readonly [Candidate, ...Candidate[]] {
+    return candidatesFor(request, { prices: this.prices, routing: this.routing, health: this.health, task });
+  }
+
+  /**
+   * Reserves for all that the caller asks for. Where the caller has named no limit and the account cannot hold the usual one, for a
+   * shorter answer: that is what it can pay.
+   */
+  private async reserveFor(candidate: Candidate, request: ChatRequest, reservation: Reservation): Promise<Reserved> {
+    const { at } = reservation;
+    const attempt = attemptBy(candidate, request);
+    const hold = worstCost(attempt, at);
+    const no = await this.reserve(reservation, attempt, hold);
+    if (!no) return { attempt, hold };
+    const affordable = affordableTokens(attempt, no.reason === 'key_limit_exceeded' ? no.remaining : no.available, at);
+    const limit = Math.floor(affordable.completionTokensMax / (request.n ?? 1));
+    if (!outputLimit(request, candidate.model).asked && limit >= TOKENS_MIN) {
+      const shorter = attemptBy(candidate, request, limit);
+      const less = worstCost(shorter, at);
+      if (less < hold && !(await this.reserve(reservation, shorter, less))) return { attempt: shorter, hold: less };
+    }
+    throw paymentRequired(no, { asked: attempt.bounds, affordable });
+  }
+
+  /** @returns why it cannot be paid for, where it cannot */
   private async reserve(
-    id: string,
-    principal: Principal,
-    named: NamedAttempt | undefined,
+    { id, at, principal, named }: Reservation,
+    attempt: Attempt,
     amount: NanoCredits,
-    quote: Quote,
-  ): Promise<void> {
-    const settleBy = this.clock.now() + this.times.ttlMs;
+  ): Promise<Unpaid | undefined> {
     const command = {
       type: 'ReserveCredits',
       reservationId: id,
       generationId: id,
       keyId: principal.keyId,
       amount,
-      quote,
+      quote: quoteBehind(attempt),
       settleWithinMs: this.times.ttlMs,
     } as const;
     const cause = { ...causeOf('reserve', id, principal), ...(named ? { causationId: named.holder } : {}) };
@@ -91,9 +96,25 @@ export class GenerationStart {
       if (error instanceof AppendOutcomeUnknown) this.settlements.abandon(id, principal);
       throw error;
     });
+    if (rejection?.reason === 'insufficient_credits' || rejection?.reason === 'key_limit_exceeded') return rejection;
     if (rejection) throw problemOf(rejection);
     // Another process made it first: it runs this attempt.
     if (events.length === 0) throw problemOf({ reason: 'reservation_conflict', reservationId: id });
-    this.live.add(id, principal.accountId, settleBy);
+    this.live.add(id, principal.accountId, at + this.times.ttlMs);
+    return undefined;
   }
+}
+
+type Unpaid = Extract<AccountRejection, { reason: 'insufficient_credits' | 'key_limit_exceeded' }>;
+
+interface Reservation {
+  readonly id: string;
+  readonly at: number;
+  readonly principal: Principal;
+  readonly named: NamedAttempt | undefined;
+}
+
+interface Reserved {
+  readonly attempt: Attempt;
+  readonly hold: NanoCredits;
 }

@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { ChatObject, ChatSink, ChatStream, ProviderError, ReportedUsage } from '../providers/index.js';
-import { asChoices, generatedText, hasContent } from './answer.js';
-import { ChunkFrames } from './chunk-frames.js';
+import { asChoices, generatedText, hasContent, withoutReasoning } from './answer.js';
+import type { StreamFrames } from './answer-dialect.js';
 import type { Recording, StreamKeeping } from './recording.js';
 
 /** How a stream ended. */
 export type StreamEnd =
   | { readonly as: 'completed' }
+  /** We ended it, because the account can pay for no more. */
+  | { readonly as: 'out_of_credits' }
   | { readonly as: 'failed'; readonly error: ProviderError }
   | { readonly as: 'broken_off' }
   | { readonly as: 'client_gone' };
@@ -34,12 +36,23 @@ const LAST_CHUNK = '0\r\n\r\n';
 /** Text kept to count tokens where the provider reports none; a longer answer is counted by its rate so far. */
 const TEXT_KEPT_MAX = 1_000_000;
 
+/** What a relay has to know of one call. */
+export interface RelayedCall {
+  /** Ends the provider's call when the client leaves; undefined where the call is read to its end instead. */
+  readonly abort: (() => void) | undefined;
+  /** Whether the client wants nothing of the reasoning. */
+  readonly exclude: boolean;
+  /** Told of the bytes of text as they come. */
+  readonly took?: ((bytes: number) => void) | undefined;
+}
+
 /**
- * Relays a provider's stream to one client, chunk by chunk as they arrive. A slow client pauses the provider; a client that goes
- * away ends the stream, or lets it run on unseen where the provider goes on billing. `ended` resolves once.
+ * Relays the stream of a call to one client, chunk by chunk as they arrive: of the first call, or of one that is made in place of
+ * another while nothing was served yet. A slow client pauses the provider; a client that goes away ends the stream, or lets it run on
+ * unseen where the provider goes on billing. `ended` resolves once for each call.
  */
 export class StreamRelay implements ChatSink {
-  readonly ended: Promise<StreamEnd>;
+  ended: Promise<StreamEnd> = new Promise(() => undefined);
   reported: ReportedUsage | undefined;
   upstreamId: string | undefined;
   /** Whether anything generated has come from the provider. */
@@ -52,11 +65,14 @@ export class StreamRelay implements ChatSink {
   /** Takes the frames, also those that nobody is there to get. */
   recording: Recording | undefined;
   /** Whether a frame was sent to the client. */
-  private served = false;
+  served = false;
   private end_: (end: StreamEnd) => void = () => undefined;
+  private frames: StreamFrames | undefined;
+  private call: RelayedCall | undefined;
   private over = false;
   private clientGone = false;
   private blocked = false;
+  private heldBack = false;
   private upstream: ChatStream | undefined;
   private readonly raw: ServerResponse;
   /** HTTP/1.0, which many a proxy speaks, has no chunks: the end of the connection ends the body. */
@@ -66,10 +82,8 @@ export class StreamRelay implements ChatSink {
 
   constructor(
     private readonly reply: FastifyReply,
-    private readonly frames: ChunkFrames,
+    private readonly keepAliveFrame: string,
     private readonly headers: Readonly<Record<string, string>>,
-    /** Ends the provider's call when the client leaves; undefined where the call is read to its end instead. */
-    private readonly abort: (() => void) | undefined,
     private readonly keeping: StreamKeeping = {},
     private readonly times: RelayTimes = RELAY_TIMES,
   ) {
@@ -77,13 +91,26 @@ export class StreamRelay implements ChatSink {
     this.raw = raw;
     this.recording = keeping.recording;
     this.inChunks = reply.request.raw.httpVersion !== '1.0';
-    this.ended = new Promise((resolve) => {
-      this.end_ = resolve;
-    });
     this.keepAlive = setTimeout(() => this.silence(), times.keepAliveMs);
     raw.on('close', () => this.gone());
     raw.on('drain', () => this.drained());
     if (raw.destroyed) this.gone();
+  }
+
+  /** A call is about to be made. What an earlier one has said, which nobody was told, is forgotten. */
+  begin(frames: StreamFrames, call: RelayedCall): void {
+    this.frames = frames;
+    this.call = call;
+    this.upstream = undefined;
+    this.reported = undefined;
+    this.upstreamId = undefined;
+    this.finishReason = undefined;
+    this.generated = false;
+    this.over = false;
+    this.ended = new Promise((resolve) => {
+      this.end_ = resolve;
+    });
+    if (this.clientGone) this.leave();
   }
 
   /** Whether the client has been told that this is a stream. */
@@ -99,7 +126,7 @@ export class StreamRelay implements ChatSink {
   /** Takes the provider's stream, accepted by its 200. */
   attach(upstream: ChatStream): void {
     this.upstream = upstream;
-    if (this.blocked) upstream.pause();
+    if (this.blocked || this.heldBack) upstream.pause();
     else this.open();
   }
 
@@ -107,7 +134,9 @@ export class StreamRelay implements ChatSink {
     if (this.over) return;
     this.upstreamId ??= typeof chunk['id'] === 'string' ? chunk['id'] : undefined;
     for (const choice of asChoices(chunk['choices'])) this.observe(choice);
-    if (!this.clientGone || this.recording) this.pass(this.frames.chunk(chunk));
+    if (this.clientGone && !this.recording) return;
+    if (this.call?.exclude) for (const choice of asChoices(chunk['choices'])) withoutReasoning(choice['delta']);
+    this.pass(this.frames?.chunk(chunk) ?? '');
   }
 
   text(index: number, content: string): void {
@@ -116,8 +145,9 @@ export class StreamRelay implements ChatSink {
       this.generated = true;
       if (this.literals.length < TEXT_KEPT_MAX) this.literals += content.slice(1, -1);
       else this.textCut = true;
+      this.call?.took?.(Buffer.byteLength(content) - 2);
     }
-    if (!this.clientGone || this.recording) this.pass(this.frames.text(index, content));
+    if (!this.clientGone || this.recording) this.pass(this.frames?.text(index, content) ?? '');
   }
 
   /** What has been generated, for a tokenizer to count. */
@@ -137,14 +167,34 @@ export class StreamRelay implements ChatSink {
     this.finish({ as: 'failed', error });
   }
 
+  /** Reads no more from the provider until `letGo`. */
+  holdBack(): void {
+    this.heldBack = true;
+    this.upstream?.pause();
+  }
+
+  letGo(): void {
+    this.heldBack = false;
+    if (!this.blocked) this.upstream?.resume();
+  }
+
+  /** Ends the answer as if it had reached its limit. */
+  cut(): void {
+    if (this.over) return;
+    this.call?.abort?.();
+    this.finishReason = 'length';
+    const choices = [{ index: 0, delta: {}, finish_reason: 'length', native_finish_reason: null }];
+    if (!this.clientGone || this.recording) this.pass(this.frames?.chunk({ choices }) ?? '');
+    this.finish({ as: 'out_of_credits' });
+  }
+
   /** Writes the last frames and ends the answer. */
-  close(...frames: readonly string[]): void {
+  close(last: string): void {
     clearTimeout(this.keepAlive);
     clearTimeout(this.stall);
     if (this.clientGone) return;
     this.open();
-    const rest = frames.join('');
-    this.raw.end(this.inChunks ? httpChunk(rest) + LAST_CHUNK : rest);
+    this.raw.end(this.inChunks ? httpChunk(last) + LAST_CHUNK : last);
   }
 
   /** No stream after all: the client gets an ordinary answer. */
@@ -158,8 +208,10 @@ export class StreamRelay implements ChatSink {
     if (typeof choice['finish_reason'] === 'string') this.finishReason = choice['finish_reason'];
     if (!hasContent(delta)) return;
     this.generated = true;
-    if (this.parsedText.length < TEXT_KEPT_MAX) this.parsedText += generatedText(delta);
+    const text = generatedText(delta);
+    if (this.parsedText.length < TEXT_KEPT_MAX) this.parsedText += text;
     else this.textCut = true;
+    this.call?.took?.(Buffer.byteLength(text));
   }
 
   private open(): void {
@@ -173,6 +225,7 @@ export class StreamRelay implements ChatSink {
   }
 
   private pass(frame: string): void {
+    if (frame === '') return;
     this.recording?.add(frame);
     if (this.clientGone) return;
     this.served = true;
@@ -192,13 +245,13 @@ export class StreamRelay implements ChatSink {
     if (!this.blocked) return;
     this.blocked = false;
     clearTimeout(this.stall);
-    this.upstream?.resume();
+    if (!this.heldBack) this.upstream?.resume();
   }
 
   private silence(): void {
     if (this.clientGone || this.raw.writableEnded) return;
     if (this.blocked) this.keepAlive.refresh();
-    else this.write(ChunkFrames.keepAlive);
+    else this.write(this.keepAliveFrame);
   }
 
   private gone(): void {
@@ -206,14 +259,18 @@ export class StreamRelay implements ChatSink {
     this.clientGone = true;
     clearTimeout(this.keepAlive);
     clearTimeout(this.stall);
-    if (this.over) return;
-    if (this.abort) {
-      this.abort();
+    if (!this.over) this.leave();
+  }
+
+  /** The client is not there any more: the call is ended, or goes on unseen. */
+  private leave(): void {
+    if (this.call?.abort) {
+      this.call.abort();
       this.finish({ as: 'client_gone' });
     } else {
       if (!this.served) this.recording ??= this.keeping.onUnserved?.();
       this.blocked = false;
-      this.upstream?.resume();
+      if (!this.heldBack) this.upstream?.resume();
     }
   }
 

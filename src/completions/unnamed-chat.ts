@@ -42,8 +42,8 @@ export class UnnamedChat {
     void asked.reply.header('x-generation-id', generationId).header('content-type', JSON_TYPE).send(body);
   }
 
-  private async answer({ chat, principal }: AskedChat): Promise<ChatAnswer> {
-    return this.completion.run(await this.generations.start(chat, principal));
+  private async answer({ chat, principal, dialect }: AskedChat): Promise<ChatAnswer> {
+    return this.completion.run(await this.generations.start(chat, principal), dialect);
   }
 
   private async stream(asked: AskedChat): Promise<void> {
@@ -59,7 +59,7 @@ export class UnnamedChat {
       );
     };
     try {
-      await this.streaming.run(generation, asked.reply, { onUnserved });
+      await this.streaming.run(generation, asked.dialect, asked.reply, { onUnserved });
     } finally {
       tell(undefined);
     }

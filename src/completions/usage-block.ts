@@ -16,7 +16,7 @@ export function usageBlock(usage: Usage, cost: Cost): UsageBlock {
     cost: creditsAsNumber(cost.rounded),
     is_byok: false,
     prompt_tokens_details: {
-      cached_tokens: usage.cache_read ?? 0,
+      cached_tokens: (usage.cache_read ?? 0) + (usage.cache_read_audio ?? 0),
       cache_write_tokens: (usage.cache_write_5m ?? 0) + (usage.cache_write_1h ?? 0),
       audio_tokens: usage.input_audio ?? 0,
       video_tokens: 0,
@@ -28,7 +28,7 @@ export function usageBlock(usage: Usage, cost: Cost): UsageBlock {
     },
     completion_tokens_details: {
       reasoning_tokens: usage.output_reasoning ?? 0,
-      image_tokens: 0,
+      image_tokens: usage.output_image ?? 0,
       audio_tokens: usage.output_audio ?? 0,
     },
   };

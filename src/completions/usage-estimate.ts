@@ -42,11 +42,13 @@ export class UsageEstimate implements OnApplicationShutdown {
       ...(says(known, 'input_') ? {} : { input_uncached }),
       ...(says(known, 'output_') ? {} : { output_visible }),
     };
-    return { usage: { ...known, ...missing }, source: 'estimated', anomalies };
+    // What was thought is told in summary, if at all: what can be counted of it is less than what it was.
+    const unseen = generation.call.reasoning?.enabled && !says(known, 'output_') ? ['reasoning_not_counted'] : [];
+    return { usage: { ...known, ...missing }, source: 'estimated', anomalies: [...anomalies, ...unseen] };
   }
 
   private async of(
-    { id, request, model, bounds, hold }: Generation,
+    { id, at, request, model, bounds, hold }: Generation,
     generated: string,
   ): Promise<Required<Pick<Usage, 'input_uncached' | 'output_visible'>>> {
     const prompt = promptText(request);
@@ -55,10 +57,16 @@ export class UsageEstimate implements OnApplicationShutdown {
       input_uncached: Math.min(promptTokens + TEMPLATE_TOKENS * (request.messages.length + 1), bounds.promptTokensMax),
       output_visible: Math.min(completionTokens, bounds.completionTokensMax),
     };
-    if (quoteOf({ promptTokensMax: usage.input_uncached, completionTokensMax: usage.output_visible }, model.prices) > hold) {
+    if (quoteOf({ promptTokensMax: usage.input_uncached, completionTokensMax: usage.output_visible }, model.prices, at) > hold) {
       this.logger.error({ msg: 'an estimate exceeds its reservation', generationId: id });
     }
     return usage;
+  }
+
+  /** Tokens of a text, by OpenAI's tokenizer. Never rejects: what cannot be counted is estimated by its length. */
+  async tokensIn(text: string): Promise<number> {
+    const [tokens = 0] = await this.count([text]);
+    return tokens;
   }
 
   async onApplicationShutdown(): Promise<void> {

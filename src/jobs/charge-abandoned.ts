@@ -1,5 +1,6 @@
 import type { AccountCommand, ReservationQuote } from '../accounts/index.js';
-import { costOf, costToJson, type PriceBook } from '../pricing/index.js';
+import type { Instant } from '../kernel/time.js';
+import { costOf, costToJson, type PriceBook, pricedAtFact, withRequest } from '../pricing/index.js';
 
 /** A prompt's bound is its size in bytes; text has about four of them per token. */
 const BYTES_PER_TOKEN = 4;
@@ -12,19 +13,21 @@ const BYTES_PER_TOKEN = 4;
 export function chargeAbandoned(
   reservationId: string,
   { model, priceVersion, promptTokensMax }: ReservationQuote,
+  reservedAt: Instant,
   prices: Pick<PriceBook, 'version'>,
 ): AccountCommand | undefined {
   const version = prices.version(model, priceVersion);
   if (!version) return undefined;
-  const classes = { input_uncached: Math.ceil(promptTokensMax / BYTES_PER_TOKEN) };
+  const classes = withRequest({ input_uncached: Math.ceil(promptTokensMax / BYTES_PER_TOKEN) }, version.prices);
   return {
     type: 'SettleReservation',
     reservationId,
     model,
-    cost: costToJson(costOf(classes, version.prices)),
+    cost: costToJson(costOf(classes, version.prices, reservedAt)),
     usage: { classes, source: 'estimated', anomalies: ['usage_unknown'] },
     priceVersion,
     formulaVersion: version.formulaVersion,
+    ...pricedAtFact(version.prices, reservedAt),
     attempts: [],
     outcome: 'abandoned',
     onlyOverdue: true,

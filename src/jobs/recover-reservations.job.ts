@@ -91,8 +91,8 @@ export class RecoverReservationsJob {
   private async ending(accountId: AccountId, reservationId: ReservationId): Promise<AccountCommand> {
     const release = { type: 'ReleaseReservation', reservationId, reason: 'abandoned', onlyOverdue: true } as const;
     if (this.policy === 'release') return release;
-    const quote = await findQuote(this.store, accountId, reservationId);
-    return (quote && chargeAbandoned(reservationId, quote, this.prices)) ?? release;
+    const reserved = await findQuote(this.store, accountId, reservationId);
+    return (reserved && chargeAbandoned(reservationId, reserved.quote, reserved.reservedAt, this.prices)) ?? release;
   }
 
   private report(accountId: AccountId, event: AccountEvent): void {

@@ -7,8 +7,9 @@ import { isContent, openStream } from './event-stream.js';
 import { balanceOf, chat, chatPath, DIALECTS } from './http.js';
 
 const PROMPT = 'canary-of-the-prompt';
-/** What one request of the default model sets aside is below this, and two are above. */
+/** What one request of these sets aside is below this, and two are above. */
 const ENOUGH_FOR_ONE = 0.012;
+const LIMIT = { max_tokens: 16_000 };
 
 let upstream: FakeUpstream;
 let gateway: Gateway;
@@ -37,18 +38,21 @@ const tooMuch = (message: RegExp, code: string, limitSource: string, available: 
     ...(reason !== undefined && { reason }),
     needed: expect.any(Number),
     available,
+    affordable_prompt_tokens: expect.any(Number),
+    affordable_completion_tokens: expect.any(Number),
     remedy_hint: expect.any(String),
   },
 });
 
 describe.each(DIALECTS)('/%s', (dialect) => {
-  const ask = (key: string) => questions.ask(gateway, chatPath(dialect), { key, body: chat(PROMPT) });
+  const ask = (key: string) => questions.ask(gateway, chatPath(dialect), { key, body: chat(PROMPT, LIMIT) });
 
   it('refuses what the account cannot pay for', async () => {
     const { key } = await gateway.admin.openCustomer({ credits: '0.001' });
     const answer = await ask(key);
-    const message = /^This request requires more credits, or fewer max_tokens\. .* only 0\.001 are available\.$/;
-    expectError(answer, dialect, tooMuch(message, 'insufficient_credits', 'openrouter_credits', 0.001));
+    const message =
+      /^This request requires more credits, or fewer max_tokens\. You requested up to 16000 tokens, but can only afford 1\d{3}\. .* only 0\.001 are available\.$/;
+    expectError(answer, dialect, tooMuch(message, 'insufficient_credits', 'openrouter_credits', 0.001, 'weight_exceeds_budget'));
     expect(answer.json.error.metadata.needed).toBeGreaterThan(0.001);
     expect(await balanceOf(gateway, key)).toMatchObject({ current_balance: 0.001, total_spent: 0 });
   });
@@ -58,7 +62,7 @@ describe.each(DIALECTS)('/%s', (dialect) => {
     const end = gate();
     const prompt = `the first at /${dialect}`;
     behaviours.set(prompt, { beforeEnd: end.opened });
-    const first = await openStream(gateway, chatPath(dialect), { key, body: chat(prompt, { stream: true }) });
+    const first = await openStream(gateway, chatPath(dialect), { key, body: chat(prompt, { stream: true, ...LIMIT }) });
     await first.until(isContent);
     const held = await balanceOf(gateway, key);
     const answer = await ask(key);
@@ -74,7 +78,8 @@ describe.each(DIALECTS)('/%s', (dialect) => {
   it('refuses what the key may not spend', async () => {
     const { key } = await gateway.admin.openCustomer({ limit: '0.001' });
     const message = /this key may spend only 0\.001 more/;
-    expectError(await ask(key), dialect, tooMuch(message, 'key_limit_exceeded', 'openrouter_key_limit', 0.001));
+    const expected = tooMuch(message, 'key_limit_exceeded', 'openrouter_key_limit', 0.001, 'key_limit_exceeded');
+    expectError(await ask(key), dialect, expected);
     expect(await balanceOf(gateway, key)).toMatchObject({ current_balance: 10, total_spent: 0 });
   });
 

@@ -149,6 +149,9 @@ const pendingEnd = (accountId: string, command: AccountCommand): PendingEnd => (
 const generationOf = (accountId: string, id: string) =>
   ({
     id,
+    at: clock.at,
+    failed: [],
+    request: {},
     principal: { accountId, keyId: KEY },
     model: {
       id: 'm',
@@ -158,7 +161,7 @@ const generationOf = (accountId: string, id: string) =>
     },
     provider: { id: 'openai' },
     call: { upstreamModel: 'm' },
-  }) as Generation;
+  }) as unknown as Generation;
 
 describe('recovery', () => {
   test('gives back what an overdue reservation holds, once, and reports it', async () => {
@@ -356,6 +359,7 @@ describe('an end that comes after the release', () => {
         outcome: 'completed',
         upstreamId: undefined,
         status: 200,
+        answer: { streamed: false, latencyMs: 1, durationMs: 1 },
       });
       expect(await process.kept.has('released')).toBe(true);
       const job = await queue.getJob('SettleReservation-released');

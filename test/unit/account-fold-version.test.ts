@@ -16,7 +16,7 @@ function shapeOf(value: unknown): unknown {
 
 test('the members of an account are those of this version', () => {
   expect({ FOLD_VERSION, members: Object.keys(initialAccount()).sort() }).toEqual({
-    FOLD_VERSION: 1,
+    FOLD_VERSION: 2,
     members: [
       'accountId',
       'adjustments',
@@ -43,7 +43,7 @@ const story = () => given().at(HOUR).granted('g', 100n).reserved('a', 10n).reser
 test('lots, reservations and keys have the members of this version', () => {
   const { lots, reservations, closed, keys } = shapeOf(story().account) as Record<keyof Account, unknown>;
   expect({ FOLD_VERSION, lots, reservations, closed, keys }).toEqual({
-    FOLD_VERSION: 1,
+    FOLD_VERSION: 2,
     lots: {
       map: {
         costBasis: 'bigint',
@@ -72,9 +72,13 @@ test('lots, reservations and keys have the members of this version', () => {
     },
     keys: {
       map: {
+        changedAt: 'undefined',
+        disabled: 'boolean',
         expiresAt: 'undefined',
         held: 'bigint',
+        issuedAt: 'number',
         keyId: 'string',
+        kind: 'string',
         limit: 'undefined',
         limitReset: 'undefined',
         name: 'string',

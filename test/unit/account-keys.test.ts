@@ -191,3 +191,54 @@ describe('the window of a limit', () => {
     expect(left(story.at(2 * DAY))).toBe(100n);
   });
 });
+
+describe('a disabled key', () => {
+  test('cannot reserve until it is enabled again; what it holds still settles', () => {
+    const story = keyed({ limit: 100n }).done(reserve('r1', 10n, 'k'));
+    expect(story.done(change({ disabled: true })).last).toEqual([changed({ limit: '100', disabled: true })]);
+    expect(story.asked(reserve('r2', 1n, 'k')).rejection).toEqual({ reason: 'key_not_usable' });
+    expect(story.settled('r1', 4n).account.keys.get('k')).toMatchObject({ disabled: true, spent: 4n, held: 0n });
+    expect(story.done(change({ disabled: false })).last).toEqual([changed({ limit: '100' })]);
+    expect(story.asked(reserve('r2', 1n, 'k')).rejection).toBeUndefined();
+  });
+
+  test('stays so while other terms change, and disabling it twice is once', () => {
+    const story = keyed().done(change({ disabled: true }));
+    expect(story.done(change({ disabled: true })).last).toEqual([]);
+    expect(story.done(change({ name: 'm' })).last).toEqual([changed({ name: 'm', disabled: true })]);
+  });
+});
+
+describe('a management key', () => {
+  const managed = () =>
+    given()
+      .granted('g', 1000n)
+      .done({ ...issueKey('k'), kind: 'management' } as AccountCommand);
+
+  test('is issued as one, and an inference key as ever', () => {
+    const data = { keyId: 'k', secretHash: 'h', name: 'n' };
+    expect(managed().last).toEqual([{ type: 'ApiKeyIssued', data: { ...data, kind: 'management' } }]);
+    expect(given().done({ ...issueKey('k'), kind: 'inference' } as AccountCommand).last).toEqual([
+      { type: 'ApiKeyIssued', data },
+    ]);
+  });
+
+  test('reserves nothing, whatever becomes of its terms', () => {
+    const story = managed();
+    expect(story.asked(reserve('r', 1n, 'k')).rejection).toEqual({ reason: 'key_cannot_infer' });
+    story.done(change({ name: 'm', limit: 5n }));
+    expect(story.asked(reserve('r', 1n, 'k')).rejection).toEqual({ reason: 'key_cannot_infer' });
+  });
+});
+
+test('a key knows when it was issued and when its terms changed last', () => {
+  const story = given().at(HOUR).done(issueKey('k'));
+  expect(story.account.keys.get('k')).toMatchObject({ issuedAt: HOUR, changedAt: undefined });
+  story
+    .at(DAY)
+    .done(change({ name: 'm' }))
+    .granted('g', 9n)
+    .at(2 * DAY)
+    .done(reserve('r', 1n, 'k'));
+  expect(story.account.keys.get('k')).toMatchObject({ issuedAt: HOUR, changedAt: DAY });
+});

@@ -6,6 +6,7 @@ import type {
   CreditsAdjusted,
   CreditsGranted,
   GenerationRefunded,
+  KeyKind,
   LotAmount,
   Tier,
   TopUpRefunded,
@@ -72,9 +73,15 @@ export interface ApiKey {
   readonly keyId: KeyId;
   readonly name: string;
   readonly secretHash: string;
+  readonly kind: KeyKind;
+  readonly issuedAt: Instant;
+  /** When its terms were changed last; undefined where they never were. */
+  readonly changedAt: Instant | undefined;
   readonly limit: NanoCredits | undefined;
   readonly limitReset: LimitReset | undefined;
   readonly expiresAt: Instant | undefined;
+  /** Cannot be used for now; unlike `revoked`, this can be taken back. */
+  readonly disabled: boolean;
   readonly revoked: boolean;
   /** Spent since `windowStart`; an older window counts nothing. */
   readonly spent: NanoCredits;

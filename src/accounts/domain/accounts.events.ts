@@ -32,6 +32,10 @@ export type Tier = (typeof TIERS)[number];
 export const GRANT_KINDS = ['top_up', 'promo', 'goodwill'] as const;
 export type GrantKind = (typeof GRANT_KINDS)[number];
 
+/** inference: spends the account's credits. management: manages the account's inference keys and reads its figures; never spends. */
+export const KEY_KINDS = ['inference', 'management'] as const;
+export type KeyKind = (typeof KEY_KINDS)[number];
+
 /** The named order in which lots pay; a reservation records the order it was made in. */
 export type BurnDownOrder = 'mcphub@1';
 
@@ -67,6 +71,8 @@ export interface ApiKeyIssued {
     readonly limit?: NanoText;
     readonly limitReset?: LimitReset;
     readonly expiresAt?: string;
+    /** Absent: inference. It never changes. */
+    readonly kind?: KeyKind;
   };
 }
 
@@ -79,6 +85,8 @@ export interface ApiKeyChanged {
     readonly limit?: NanoText;
     readonly limitReset?: LimitReset;
     readonly expiresAt?: string;
+    /** True: it cannot be used until a later change leaves this out. */
+    readonly disabled?: boolean;
   };
 }
 
@@ -152,19 +160,23 @@ export interface ReservationSettled {
     readonly usage: SettledUsage;
     readonly priceVersion: string;
     readonly formulaVersion: string;
+    /** The moment whose prices were taken, where the price version has any by the time of day: the start of the generation. */
+    readonly pricedAt?: string;
     readonly attempts: readonly ProviderAttempt[];
     readonly debits: readonly LotAmount[];
     readonly releases: readonly LotAmount[];
     readonly shortfall: NanoText;
     readonly outcome: SettlementOutcome;
+    readonly answer?: AnswerFacts;
   };
 }
 
 /**
  * completed: the answer ended by itself. client_gone: the client left. cut: the provider broke off after bytes were served.
- * abandoned: its process died, and a recovery charged the estimate after settleBy.
+ * abandoned: its process died, and a recovery charged the estimate after settleBy. out_of_credits: we ended it where the account
+ * could pay for no more.
  */
-export type SettlementOutcome = 'completed' | 'client_gone' | 'cut' | 'abandoned';
+export type SettlementOutcome = 'completed' | 'client_gone' | 'cut' | 'abandoned' | 'out_of_credits';
 
 export interface SettledCost {
   /** Pico-credits, exact. */
@@ -176,15 +188,16 @@ export interface SettledCost {
 
 export interface CostLine {
   readonly class: string;
+  /** The quantity: tokens, but requests in class `requests` and searches in `web_searches`. */
   readonly tokens: number;
-  /** Pico-credits per token. */
+  /** Pico-credits per unit of that quantity. */
   readonly price: string;
-  /** Pico-credits: tokens × price. */
+  /** Pico-credits: quantity × price. */
   readonly amount: string;
 }
 
 export interface SettledUsage {
-  /** Tokens per class; the classes do not overlap. Absent classes are zero. */
+  /** Tokens per class, and counts of what is no token; the classes do not overlap. Absent classes are zero. */
   readonly classes: Readonly<Record<string, number>>;
   /** provider: the provider's own figures. drained: those, read to the end after the client left. estimated: counted here. */
   readonly source: 'provider' | 'drained' | 'estimated';
@@ -196,7 +209,23 @@ export interface ProviderAttempt {
   readonly provider: string;
   readonly upstreamModel: string;
   readonly upstreamId?: string;
+  /** The provider's HTTP status; 0 where there was none. */
   readonly status: number;
+  /** Which model it was called for, where the caller had named several. */
+  readonly model?: string;
+  /** How it failed; absent where it served: `rate_limited`, `overloaded`, `unavailable`, `timeout`, `refused`, `credentials`. */
+  readonly failure?: string;
+}
+
+/** How an answer was given: figures for people, from which nothing is computed. */
+export interface AnswerFacts {
+  readonly streamed: boolean;
+  /** As the client was told. */
+  readonly finishReason?: string;
+  /** Milliseconds from the reservation to the provider's first sign of an answer. */
+  readonly latencyMs: number;
+  /** Milliseconds from the reservation to the end of the answer. */
+  readonly durationMs: number;
 }
 
 export interface ReservationReleased {
@@ -207,6 +236,8 @@ export interface ReservationReleased {
     readonly keyId: string;
     readonly releases: readonly LotAmount[];
     readonly reason: ReleaseReason;
+    /** The calls that were made, where any was. */
+    readonly attempts?: readonly ProviderAttempt[];
   };
 }
 

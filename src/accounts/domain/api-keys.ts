@@ -3,7 +3,7 @@ import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { KeyId } from '../../kernel/ids.js';
 import { type Instant, instantToText, type LimitReset } from '../../kernel/time.js';
 import type { Account, ApiKey } from './account.js';
-import type { ApiKeyChanged, ApiKeyIssued, ApiKeyRevoked } from './accounts.events.js';
+import type { ApiKeyChanged, ApiKeyIssued, ApiKeyRevoked, KeyKind } from './accounts.events.js';
 
 export interface IssueApiKey {
   readonly type: 'IssueApiKey';
@@ -14,6 +14,8 @@ export interface IssueApiKey {
   readonly limit: NanoCredits | undefined;
   readonly limitReset: LimitReset | undefined;
   readonly expiresAt: Instant | undefined;
+  /** Inference where absent. */
+  readonly kind?: KeyKind | undefined;
 }
 
 /** New terms of a key: undefined keeps one, null lifts it. */
@@ -24,6 +26,7 @@ export interface ChangeApiKey {
   readonly limit?: NanoCredits | null | undefined;
   readonly limitReset?: LimitReset | null | undefined;
   readonly expiresAt?: Instant | null | undefined;
+  readonly disabled?: boolean | undefined;
 }
 
 export interface RevokeApiKey {
@@ -41,7 +44,7 @@ export type ChangeApiKeyRejection =
   | { readonly reason: 'expiry_in_past'; readonly field: 'expires_at' };
 export type RevokeApiKeyRejection = { readonly reason: 'key_not_found'; readonly keyId: KeyId };
 
-/** Issues a key that may spend the account's credits, up to its own limit where it has one. */
+/** Issues a key: one that may spend the account's credits, up to its own limit where it has one, or one that manages such keys. */
 export function issueApiKey(command: IssueApiKey, account: Account, at: Instant): Decision<ApiKeyIssued, IssueApiKeyRejection> {
   const existing = account.keys.get(command.keyId);
   if (existing)
@@ -50,7 +53,12 @@ export function issueApiKey(command: IssueApiKey, account: Account, at: Instant)
     return reject({ reason: 'expiry_in_past', field: 'expires_at' });
   return accept({
     type: 'ApiKeyIssued',
-    data: { keyId: command.keyId, secretHash: command.secretHash, ...termsToJson(command) },
+    data: {
+      keyId: command.keyId,
+      secretHash: command.secretHash,
+      ...termsToJson(command),
+      ...(command.kind === undefined || command.kind === 'inference' ? {} : { kind: command.kind }),
+    },
   });
 }
 
@@ -71,14 +79,20 @@ export function changeApiKey(
   const limitReset =
     limit === undefined && command.limitReset === undefined ? undefined : changed(command.limitReset, key.limitReset);
   const terms = { name: command.name ?? key.name, limit, limitReset, expiresAt: changed(command.expiresAt, key.expiresAt) };
+  const disabled = command.disabled ?? key.disabled;
   if (limitReset !== undefined && limit === undefined) return reject({ reason: 'reset_without_limit' });
   if (command.expiresAt != null && command.expiresAt <= at) return reject({ reason: 'expiry_in_past', field: 'expires_at' });
   const same =
     terms.name === key.name &&
     terms.limit === key.limit &&
     terms.limitReset === key.limitReset &&
-    terms.expiresAt === key.expiresAt;
-  return same ? accept() : accept({ type: 'ApiKeyChanged', data: { keyId: key.keyId, ...termsToJson(terms) } });
+    terms.expiresAt === key.expiresAt &&
+    disabled === key.disabled;
+  if (same) return accept();
+  return accept({
+    type: 'ApiKeyChanged',
+    data: { keyId: key.keyId, ...termsToJson(terms), ...(disabled ? { disabled } : {}) },
+  });
 }
 
 const changed = <T>(asked: T | null | undefined, current: T | undefined): T | undefined =>
@@ -100,4 +114,4 @@ export function revokeApiKey(command: RevokeApiKey, account: Account): Decision<
 
 /** Whether a key may be used at t. */
 export const isUsable = (key: ApiKey, at: Instant): boolean =>
-  !key.revoked && (key.expiresAt === undefined || at < key.expiresAt);
+  !key.revoked && !key.disabled && (key.expiresAt === undefined || at < key.expiresAt);

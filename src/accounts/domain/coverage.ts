@@ -1,4 +1,5 @@
 import { type NanoCredits, nano, plus, ZERO } from '../../kernel/credits.js';
+import type { KeyId } from '../../kernel/ids.js';
 import type { Instant } from '../../kernel/time.js';
 import { type Account, type ApiKey, available, spentInWindow } from './account.js';
 import type { LotAmount } from './accounts.events.js';
@@ -35,6 +36,14 @@ export function coverage(
     reserved: heldByReservations(account),
     owed: account.receivable,
   };
+}
+
+/** What a call with a key can have set aside at most. */
+export function availableTo(account: Account, keyId: KeyId, at: Instant): NanoCredits {
+  const key = account.keys.get(keyId);
+  const remaining = key && remainingOfKey(key, at);
+  const free = available(account, at);
+  return remaining !== undefined && remaining < free ? remaining : free;
 }
 
 /** What a key may still reserve within its own limit; undefined where it has none. */

@@ -257,8 +257,23 @@ const charged = (key: ApiKey, cost: NanoCredits, held: NanoCredits, at: Instant)
 
 /** Written out, as lots are: it happens with every reservation and every settlement. */
 function usedKey(key: ApiKey, spent: NanoCredits, windowStart: Instant, held: NanoCredits): ApiKey {
-  const { keyId, secretHash, name, limit, limitReset, expiresAt, revoked } = key;
-  return { keyId, secretHash, name, limit, limitReset, expiresAt, revoked, spent, windowStart, held };
+  const { keyId, secretHash, kind, name, issuedAt, changedAt, limit, limitReset, expiresAt, disabled, revoked } = key;
+  return {
+    keyId,
+    secretHash,
+    kind,
+    name,
+    issuedAt,
+    changedAt,
+    limit,
+    limitReset,
+    expiresAt,
+    disabled,
+    revoked,
+    spent,
+    windowStart,
+    held,
+  };
 }
 
 const termsOfKey = (data: ApiKeyIssued['data'] | ApiKeyChanged['data']) => ({
@@ -271,7 +286,11 @@ const termsOfKey = (data: ApiKeyIssued['data'] | ApiKeyChanged['data']) => ({
 const issuedKey = (data: ApiKeyIssued['data'], at: Instant): ApiKey => ({
   keyId: data.keyId,
   secretHash: data.secretHash,
+  kind: data.kind ?? 'inference',
+  issuedAt: at,
+  changedAt: undefined,
   ...termsOfKey(data),
+  disabled: false,
   revoked: false,
   spent: ZERO,
   windowStart: data.limitReset === undefined ? at : windowStart(data.limitReset, at),
@@ -282,6 +301,8 @@ const issuedKey = (data: ApiKeyIssued['data'], at: Instant): ApiKey => ({
 const changedKey = (key: ApiKey, data: ApiKeyChanged['data'], at: Instant): ApiKey => ({
   ...key,
   ...termsOfKey(data),
+  disabled: data.disabled ?? false,
+  changedAt: at,
   ...(data.limitReset === key.limitReset
     ? {}
     : { spent: ZERO, windowStart: data.limitReset === undefined ? at : windowStart(data.limitReset, at) }),

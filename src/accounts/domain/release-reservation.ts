@@ -2,7 +2,7 @@ import { accept, type Decision, reject } from '../../kernel/decider.js';
 import type { ReservationId } from '../../kernel/ids.js';
 import type { Instant } from '../../kernel/time.js';
 import type { Account } from './account.js';
-import type { CreditsExpired, LotsFrozen, ReleaseReason, ReservationReleased } from './accounts.events.js';
+import type { CreditsExpired, LotsFrozen, ProviderAttempt, ReleaseReason, ReservationReleased } from './accounts.events.js';
 import { consequencesOfReturns } from './returned-credits.js';
 import { endedBefore, type ReservationNotOpen, type ReservationNotOverdue } from './settle-reservation.js';
 
@@ -10,6 +10,7 @@ export interface ReleaseReservation {
   readonly type: 'ReleaseReservation';
   readonly reservationId: ReservationId;
   readonly reason: ReleaseReason;
+  readonly attempts?: readonly ProviderAttempt[];
   /** Only where its time to settle has passed: a recovery must not release a call that is alive. */
   readonly onlyOverdue?: boolean;
 }
@@ -27,7 +28,7 @@ export function releaseReservation(
   return accept<ReservationReleased | CreditsExpired | LotsFrozen>(
     {
       type: 'ReservationReleased',
-      data: { reservationId: command.reservationId, generationId, keyId, releases: holds, reason: command.reason },
+      data: { reservationId: command.reservationId, generationId, keyId, releases: holds, reason: command.reason, ...(command.attempts && { attempts: command.attempts }) },
     },
     ...consequencesOfReturns(account, holds, at),
   );

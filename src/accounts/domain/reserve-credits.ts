@@ -19,6 +19,7 @@ export interface ReserveCredits {
 
 export type ReserveCreditsRejection =
   | { readonly reason: 'key_not_usable' }
+  | { readonly reason: 'key_cannot_infer' }
   | { readonly reason: 'reservation_conflict'; readonly reservationId: ReservationId }
   | NotCovered;
 
@@ -35,6 +36,7 @@ export function reserveCredits(
   }
   const key = account.keys.get(command.keyId);
   if (!key || !isUsable(key, at)) return reject({ reason: 'key_not_usable' });
+  if (key.kind !== 'inference') return reject({ reason: 'key_cannot_infer' });
   const covered = coverage(account, key, command.amount, at);
   if ('reason' in covered) return reject(covered);
   return accept({

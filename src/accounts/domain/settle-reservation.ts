@@ -4,6 +4,7 @@ import type { GenerationId, KeyId, ReservationId } from '../../kernel/ids.js';
 import type { Instant } from '../../kernel/time.js';
 import { type Account, closedReservation, type Reservation } from './account.js';
 import type {
+  AnswerFacts,
   CreditsExpired,
   LateSettlementRecorded,
   LotAmount,
@@ -25,8 +26,11 @@ export interface SettleReservation {
   readonly usage: SettledUsage;
   readonly priceVersion: string;
   readonly formulaVersion: string;
+  /** ISO 8601; stated only where the price version has prices by the time of day. */
+  readonly pricedAt?: string;
   readonly attempts: readonly ProviderAttempt[];
   readonly outcome: SettlementOutcome;
+  readonly answer?: AnswerFacts;
   /** Only where it is open and its time to settle has passed: a recovery must not charge for a call that is alive or has ended. */
   readonly onlyOverdue?: boolean;
   /** Evidence from the stream that the reservation was given back, for an account that no longer remembers it. */
@@ -96,8 +100,10 @@ const factsOf = (command: SettleReservation, { generationId, keyId }: { generati
   usage: command.usage,
   priceVersion: command.priceVersion,
   formulaVersion: command.formulaVersion,
+  ...(command.pricedAt !== undefined && { pricedAt: command.pricedAt }),
   attempts: command.attempts,
   outcome: command.outcome,
+  ...(command.answer && { answer: command.answer }),
 });
 
 /** What ending an ended reservation answers: its first outcome, and no event. */

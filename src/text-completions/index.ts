@@ -1,0 +1,1 @@
+export { TextCompletionsModule } from './text-completions.module.js';
