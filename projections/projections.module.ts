@@ -16,6 +16,7 @@ import { Metrics } from '../src/http/metrics.controller.js';
 import { balancesDefinition } from './balances/balances.entity.js';
 import { CreditBalanceController } from './balances/credit-balance.controller.js';
 import { GetCreditBalanceHandler } from './balances/credit-balance.query.js';
+import { GetCreditTotalsHandler } from './balances/credit-totals.query.js';
 import { DueLotsHandler } from './balances/due-lots.query.js';
 import { FreshBalances } from './balances/fresh-balances.js';
 import { OverdueReservationsHandler } from './balances/overdue-reservations.query.js';
@@ -25,6 +26,12 @@ import { openDatabase } from './runtime/database.js';
 import { Freshness } from './runtime/freshness.js';
 import { Projections } from './runtime/projections.js';
 import { measureStoppedStreams } from './runtime/stopped-streams-gauge.js';
+import type { AnyProjectionDefinition } from './runtime/stored-projection.js';
+import { GetActivityHandler } from './usage/activity.query.js';
+import { GetGenerationHandler } from './usage/generation.query.js';
+import { GetKeyUsageHandler } from './usage/key-usage.query.js';
+import { usageDefinition } from './usage/usage.entity.js';
+import { UsageRowsReader } from './usage/usage-rows.js';
 
 export interface ProjectionsOptions {
   readonly databaseUrl: string;
@@ -35,7 +42,7 @@ export interface ProjectionsOptions {
 }
 
 const OPTIONS = Symbol('ProjectionsOptions');
-const DEFINITIONS = [balancesDefinition];
+const DEFINITIONS: readonly AnyProjectionDefinition[] = [balancesDefinition, usageDefinition];
 
 /** The read side. Needs EventStore, Authenticator, GatewayClock, ThinkingModels and QueryBus from global modules or `imports`. */
 @Module({})
@@ -70,6 +77,11 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
         GetCreditBalanceHandler,
         DueLotsHandler,
         OverdueReservationsHandler,
+        GetCreditTotalsHandler,
+        UsageRowsReader,
+        GetGenerationHandler,
+        GetKeyUsageHandler,
+        GetActivityHandler,
       ],
       exports: [Projections, Freshness],
     };

@@ -11,7 +11,7 @@ import { decodeLossless, encodeLossless } from './lossless-json.js';
  * The version of the account's fold. Count it up with every change of `Account` or of `evolve` after which the same events would
  * give another state: snapshots of another version are not looked for. A test holds the state's shape beside it.
  */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 export const snapshotStream = (accountId: AccountId): string => `snapshot-${FOLD_VERSION}-${accountId}`;
 

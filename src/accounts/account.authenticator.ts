@@ -32,6 +32,7 @@ export class AccountAuthenticator extends Authenticator {
     const key = account.keys.get(keyIdOfHash(secretHash));
     if (!key || !isUsable(key, this.clock.now()) || !timingSafeEqual(Buffer.from(key.secretHash), Buffer.from(secretHash)))
       return undefined;
-    return { accountId: account.accountId, keyId: key.keyId, tier: account.tier, username: account.username, position };
+    const { accountId, tier, username } = account;
+    return { accountId, keyId: key.keyId, kind: key.kind, tier, username, position };
   }
 }

@@ -78,6 +78,8 @@ const keyShown = (key: ApiKey, at: Instant): object => ({
   spent: formatCredits(spentInWindow(key, at)),
   held: formatCredits(key.held),
   revoked: key.revoked,
+  ...(key.disabled ? { disabled: true } : {}),
+  ...(key.kind === 'inference' ? {} : { kind: key.kind }),
 });
 
 export const keyTermsShown = (key: ApiKey): object => ({

@@ -1,4 +1,5 @@
 import { ApiError } from '../http/api-error.js';
+import { inferenceNotAllowed } from '../http/permissions.js';
 import { invalid } from '../http/validation.js';
 import { creditsAsNumber, formatCredits } from '../kernel/credits.js';
 import type { AccountRejection } from './domain/account.decider.js';
@@ -10,6 +11,8 @@ export function problemOf(rejection: AccountRejection): ApiError {
   switch (rejection.reason) {
     case 'key_not_usable':
       return new ApiError(401, 'invalid_api_key', 'Invalid API key', { metadata: { error_type: 'authentication' } });
+    case 'key_cannot_infer':
+      return inferenceNotAllowed();
     case 'account_not_found':
       return notFound('account_not_found', 'There is no such account');
     case 'key_not_found':

@@ -10,6 +10,7 @@ import { Administration, AdministrationOfAccounts, accountOf } from './administr
 import { credits, instant, parseChanges, plainText } from './administration-bodies.js';
 import { keyIdOfHash, newApiKey, SECRET_BYTES } from './api-key-secrets.js';
 import type { ApiKey } from './domain/account.js';
+import { KEY_KINDS } from './domain/accounts.events.js';
 
 const NAME_MAX = 200;
 const HASH = /^[0-9a-f]{64}$/;
@@ -20,9 +21,13 @@ const terms = {
   expires_at: instant.nullish(),
 };
 const keyBody = z
-  .strictObject({ name: plainText(NAME_MAX), ...terms })
-  .refine((body) => body.limit_reset == null || body.limit != null, { path: ['limit_reset'], message: 'needs a limit to reset' });
-const changesBody = z.strictObject({ name: plainText(NAME_MAX).optional(), ...terms });
+  .strictObject({ name: plainText(NAME_MAX), kind: z.enum(KEY_KINDS).default('inference'), ...terms })
+  .refine((body) => body.limit_reset == null || body.limit != null, { path: ['limit_reset'], message: 'needs a limit to reset' })
+  .refine((body) => body.kind === 'inference' || body.limit == null, {
+    path: ['limit'],
+    message: 'goes only with inference keys',
+  });
+const changesBody = z.strictObject({ name: plainText(NAME_MAX).optional(), disabled: z.boolean().optional(), ...terms });
 
 /** Administration of an account's keys: issue, change, revoke. */
 @AdministrationOfAccounts()
@@ -31,7 +36,7 @@ export class ApiKeysController {
 
   @Post(':user_id/keys')
   async issue(@Param('user_id') accountId: string, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
-    const { name, limit, limit_reset, expires_at } = parse(keyBody, body);
+    const { name, kind, limit, limit_reset, expires_at } = parse(keyBody, body);
     const secret = bytesOfNamedRequest(request, 'api key', SECRET_BYTES);
     const { key, keyId, secretHash } = newApiKey(accountOf(accountId), secret);
     const { position } = await this.administration.once(
@@ -41,6 +46,7 @@ export class ApiKeysController {
         keyId,
         secretHash,
         name,
+        kind,
         limit: limit ?? undefined,
         limitReset: limit_reset ?? undefined,
         expiresAt: expires_at ?? undefined,
@@ -54,9 +60,9 @@ export class ApiKeysController {
 
   @Patch(':user_id/keys/:hash')
   async change(@Param('user_id') accountId: string, @Param('hash') hash: string, @Body() body: unknown): Promise<object> {
-    const { name, limit, limit_reset: limitReset, expires_at: expiresAt } = parseChanges(changesBody, body);
+    const { name, disabled, limit, limit_reset: limitReset, expires_at: expiresAt } = parseChanges(changesBody, body);
     const { keyId } = await this.keyOf(accountId, hash);
-    const command = { type: 'ChangeApiKey', keyId, name, limit, limitReset, expiresAt } as const;
+    const command = { type: 'ChangeApiKey', keyId, name, disabled, limit, limitReset, expiresAt } as const;
     const { account, position } = await this.administration.change(accountId, command, `change-key:${keyId}`);
     return { ...keyTermsShown(account.keys.get(keyId) as ApiKey), position: position.toString() };
   }

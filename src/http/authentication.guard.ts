@@ -2,6 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from './api-error.js';
 import { Authenticator, type Principal, presentedKey } from './authentication.js';
+import { inferenceNotAllowed, managementOnly } from './permissions.js';
 
 const AUTHENTICATION_FAILED = { metadata: { error_type: 'authentication' } };
 
@@ -26,5 +27,32 @@ export async function authenticateRequest(authenticator: Authenticator, request:
     throw new ApiError(401, 'invalid_api_key', message, AUTHENTICATION_FAILED);
   }
   request.principal = principal;
+  return principal;
+}
+
+/** Lets in whoever presents a valid management key and puts the principal on the request; 403 for any other key. */
+@Injectable()
+export class ManagementGuard implements CanActivate {
+  constructor(private readonly authenticator: Authenticator) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    requireManagement(await authenticateRequest(this.authenticator, context.switchToHttp().getRequest<FastifyRequest>()));
+    return true;
+  }
+}
+
+/** Throws the 403 of a key that does not spend. To be asked by whatever calls a model, before it reserves. */
+export function requireInference({ kind }: Principal): void {
+  if (kind !== 'inference') throw inferenceNotAllowed();
+}
+
+/** Throws the 403 of a key that does not manage. */
+export function requireManagement({ kind }: Principal): void {
+  if (kind !== 'management') throw managementOnly();
+}
+
+/** The principal of a request that a guard has let in. */
+export function principalOf({ principal }: FastifyRequest): Principal {
+  if (!principal) throw new Error('the route is not guarded by authentication');
   return principal;
 }

@@ -5,6 +5,8 @@ import { KEY_PREFIX } from '../kernel/ids.js';
 export interface Principal {
   readonly accountId: string;
   readonly keyId: string;
+  /** inference: may spend credits. management: manages the account's keys and reads its figures, and may not. */
+  readonly kind: 'inference' | 'management';
   readonly tier: string;
   readonly username: string;
   /** Position in `$all` of the last event of the account known here: a read that is at least this fresh shows own writes. */

@@ -1,6 +1,11 @@
 import { Module } from '@nestjs/common';
 import { ModelsController } from './models.controller.js';
+import { ProvidersController } from './providers.controller.js';
+import { NoRouteStatistics, RouteStatistics } from './route-statistics.js';
 
-/** Takes the price book from the application. */
-@Module({ controllers: [ModelsController] })
+/** Takes the price book, the providers and the authenticator from the application. */
+@Module({
+  controllers: [ModelsController, ProvidersController],
+  providers: [{ provide: RouteStatistics, useClass: NoRouteStatistics }],
+})
 export class ModelsModule {}

@@ -293,7 +293,7 @@ test('a store with another history ends the stops', async () => {
 test('what is asked about a stopped account is refused as the write side refuses it, and it is measured', async () => {
   class EveryoneAuthenticator extends Authenticator {
     async authenticate(accountId: string) {
-      return { accountId, keyId: 'k1', tier: 'free', username: 'ada', position };
+      return { accountId, keyId: 'k1', kind: 'inference' as const, tier: 'free', username: 'ada', position };
     }
   }
   const metrics = new Metrics(store);

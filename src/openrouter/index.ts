@@ -1,0 +1,1 @@
+export { OpenRouterModule } from './openrouter.module.js';
