@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { CqrsModule, QueryBus } from '@nestjs/cqrs';
 import { Redis } from 'ioredis';
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
 import { GetCreditTotals } from '../projections/balances/credit-totals.query.js';
 import { DueLots } from '../projections/balances/due-lots.query.js';
 import { OverdueReservations as OverdueInReadModel } from '../projections/balances/overdue-reservations.query.js';
@@ -22,7 +22,7 @@ import { AdministrationToken } from './http/administration.guard.js';
 import { GatewayClock, SystemClock } from './http/clock.js';
 import { HealthController, Readiness } from './http/health.controller.js';
 import { Metrics, MetricsController } from './http/metrics.controller.js';
-import { RateLimits } from './http/rate-limit.js';
+import { type LimitersByTier, RateLimits } from './http/rate-limit.js';
 import { IdempotencyModule } from './idempotency/index.js';
 import { DueAccounts, JobsModule, OverdueReservations } from './jobs/index.js';
 import { MessagesModule } from './messages/index.js';
@@ -144,23 +144,22 @@ function routingOf(configuration: Configuration): Routing {
 }
 
 /** Counted in this process, or in Redis for all processes together; counted here while Redis is away. */
-function rateLimitsOf({ RATE_LIMITS, REDIS_URL }: Configuration): RateLimits {
+function rateLimitsOf({ RATE_LIMITS, KEY_RATE_LIMITS, REDIS_URL }: Configuration): RateLimits {
   const redis =
     REDIS_URL === undefined ? undefined : new Redis(REDIS_URL, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
   redis?.on('error', () => undefined);
-  const limited = Object.entries(RATE_LIMITS).filter(([, points]) => points > 0);
-  return new RateLimits(
-    new Map(
-      limited.map(([tier, points]): [string, RateLimiterAbstract] => {
-        const options = { points, duration: MINUTE_SECONDS, keyPrefix: `rate-${tier}` };
+  const limitersOf = (limits: Readonly<Record<string, number>>, prefix: string): LimitersByTier => {
+    const limited = Object.entries(limits).filter(([, points]) => points > 0);
+    return new Map(
+      limited.map(([tier, points]) => {
+        const options = { points, duration: MINUTE_SECONDS, keyPrefix: `${prefix}-${tier}` };
         const inMemory = new RateLimiterMemory(options);
-        return [
-          tier,
-          redis === undefined ? inMemory : new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: inMemory }),
-        ];
+        const shared = () => new RateLimiterRedis({ ...options, storeClient: redis, insuranceLimiter: inMemory });
+        return [tier, redis === undefined ? inMemory : shared()];
       }),
-    ),
-  );
+    );
+  };
+  return new RateLimits(limitersOf(RATE_LIMITS, 'rate'), limitersOf(KEY_RATE_LIMITS, 'key-rate'));
 }
 
 const thinkingModels = (prices: PriceBook): ThinkingModels => ({

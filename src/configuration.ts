@@ -43,6 +43,7 @@ const environment = z.object({
   GEMINI_BASE_URL: urlOf('http', 'https'),
   COMPATIBLE_PROVIDERS: emptyIsUnset(z.string().default('[]')).transform(parseCompatibleProviders),
   RATE_LIMITS: emptyIsUnset(z.string().default('')).transform(parseRateLimits),
+  KEY_RATE_LIMITS: emptyIsUnset(z.string().default('')).transform(parseKeyRateLimits),
   WELCOME_CREDITS: emptyIsUnset(z.string().default('')).transform(parseWelcomeCredits),
   /** A process that does not end or extend a reservation for this long is taken for dead. The same in all processes. */
   RESERVATION_TTL_MS: emptyIsUnset(z.coerce.number().int().min(3_000).max(86_400_000).default(900_000)),
@@ -117,11 +118,17 @@ function parseRoles(text: string, context: z.RefinementCtx): ReadonlySet<Role> {
   return new Set(roles as Role[]);
 }
 
-/** `free=60,premium=600` to requests per minute by tier; 0 is no limit, an unnamed tier keeps its default. */
+const requestsPerMinute = (limit: string) => (/^\d{1,9}$/.test(limit) ? Number(limit) : undefined);
+
+/** `free=60,premium=600` to requests per minute of an account by tier; 0 is no limit, an unnamed tier keeps its default. */
 function parseRateLimits(text: string, context: z.RefinementCtx): Readonly<Record<string, number>> {
   const byDefault = TIERS.map((tier) => [tier, TIER_POLICIES[tier].requestsPerMinute]);
-  const limitOf = (limit: string) => (/^\d{1,9}$/.test(limit) ? Number(limit) : undefined);
-  return { ...Object.fromEntries(byDefault), ...parseByTier(text, context, 'requests per minute', limitOf) };
+  return { ...Object.fromEntries(byDefault), ...parseKeyRateLimits(text, context) };
+}
+
+/** The same for each of an account's keys; an unnamed tier has no limit. */
+function parseKeyRateLimits(text: string, context: z.RefinementCtx): Readonly<Partial<Record<Tier, number>>> {
+  return parseByTier(text, context, 'requests per minute', requestsPerMinute);
 }
 
 /** `free=1,premium=0` to the credits of a new account by tier; an unnamed tier keeps its own. */

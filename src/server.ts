@@ -32,7 +32,7 @@ export async function startServer(
     forceCloseConnections: 'idle',
     frameworkErrors: (error: { statusCode?: number; code?: string }, request: FastifyRequest, reply: FastifyReply) => {
       const { statusCode = 400, code } = error;
-      void reply.status(statusCode).send(errorBody(fromStatus(statusCode, request, code), request.url));
+      void reply.status(statusCode).send(errorBody(fromStatus(statusCode, request, code), request.url, request.id));
     },
     genReqId: (request: { headers: Record<string, unknown> }) => {
       const given = request.headers['x-request-id'];

@@ -20,8 +20,8 @@ export interface StreamFrames {
   text(index: number, content: string): string;
   /** All that comes after the last chunk, the usage and the end; the answer is charged by then. */
   end(usage: UsageBlock): string;
-  /** An error after the status was sent: the last frame of its stream. */
-  error(problem: ApiError): string;
+  /** An error after the status was sent: the last frame of its stream. @param usage what was charged all the same, where it is told */
+  error(problem: ApiError, usage?: UsageBlock): string;
 }
 
 /** OpenRouter's usage object of an answer. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import type { AnswerFacts } from '../accounts/domain/accounts.events.js';
 import { AccountWriter } from '../accounts/index.js';
 import type { NanoCredits } from '../kernel/credits.js';
 import { CALLER_LEFT, ProviderError, RouteHealth } from '../providers/index.js';
@@ -57,6 +58,11 @@ export class Attempts {
         attempt = next ?? failed;
       }
     }
+  }
+
+  /** An answer of this many tokens has come: what the route's throughput is known from. */
+  served({ provider, call }: Generation, tokens: number, { latencyMs, durationMs }: AnswerFacts): void {
+    this.health.served(provider, call.upstreamModel, tokens, durationMs - latencyMs);
   }
 
   /** The next candidate that the account can pay for; undefined where there is none. */

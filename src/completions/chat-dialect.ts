@@ -59,14 +59,18 @@ class ChunkFrames implements StreamFrames {
    * because many a client reads `choices[0]` of every chunk.
    */
   end(usage: UsageBlock): string {
+    return this.usage(usage) + DONE;
+  }
+
+  private usage(usage: UsageBlock): string {
     const choices = this.asOpenAi ? '[]' : '[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]';
-    return `${this.head},"choices":${choices},"usage":${JSON.stringify(usage)}}\n\n${DONE}`;
+    return `${this.head},"choices":${choices},"usage":${JSON.stringify(usage)}}\n\n`;
   }
 
   /** In OpenRouter's form: the code is the status. */
-  error({ status, message, details }: ApiError): string {
+  error({ status, message, details }: ApiError, usage?: UsageBlock): string {
     const error = JSON.stringify({ code: status, message, metadata: { error_type: 'server', ...details.metadata } });
-    return `${this.head},"error":${error},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}\n\n`;
+    return `${usage ? this.usage(usage) : ''}${this.head},"error":${error},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}\n\n`;
   }
 }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ApiError } from '../http/api-error.js';
 import { GatewayClock } from '../http/clock.js';
+import { completionTokens } from '../pricing/index.js';
 import { ProviderError } from '../providers/index.js';
 import { isServed } from './answer.js';
 import type { AnswerDialect, StreamFrames, UsageBlock } from './answer-dialect.js';
@@ -96,7 +97,7 @@ export class ChatStreaming {
     const { usage, charged } = await this.endReservation(stream, relay, end);
     const last = failure ? frames.error(problemOfProvider(failure, generation.failed)) : frames.end(usage);
     // Who gets the stream again must see that it is not whole, though nobody was there when it ended.
-    await relay.recording?.end(charged, end.as === 'client_gone' ? frames.error(CLIENT_LEFT) : last);
+    await relay.recording?.end(charged, end.as === 'client_gone' ? frames.error(CLIENT_LEFT, usage) : last);
     relay.close(last);
   }
 
@@ -123,6 +124,7 @@ export class ChatStreaming {
     const ended = end.as === 'completed' || end.as === 'out_of_credits';
     if (isServed(relay.generated, ended ? relay.finishReason : undefined, relay.reported)) {
       const outcome = await this.outcome(stream, relay, end);
+      this.attempts.served(generation, completionTokens(outcome.usage), outcome.answer);
       await this.settlements.settle(generation, outcome);
       return { usage: usageBlock(outcome.usage, outcome.cost), charged: true };
     }

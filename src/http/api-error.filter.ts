@@ -20,8 +20,9 @@ export class ApiErrorFilter implements ExceptionFilter {
     const error = this.asApiError(exception, request);
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
     if (error.status === 413) await dropBody(request.raw);
+    for (const [name, value] of Object.entries(error.details.headers ?? {})) void reply.header(name, value);
     if (error.details.retryAfterSeconds !== undefined) void reply.header('retry-after', String(error.details.retryAfterSeconds));
-    void reply.status(error.status).send(errorBody(error, request.url));
+    void reply.status(error.status).send(errorBody(error, request.url, request.id));
   }
 
   private asApiError(exception: unknown, request: FastifyRequest): ApiError {

@@ -21,6 +21,7 @@ export interface ApiErrorDetails {
   readonly param?: string;
   /** Seconds, sent as `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The `type` of the documentation's error form, by status. */

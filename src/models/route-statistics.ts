@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { RouteHealth } from '../providers/index.js';
 
 /** Of a distribution. */
 export interface Percentiles {
@@ -26,10 +27,31 @@ export abstract class RouteStatistics {
   abstract of(provider: string, upstreamModel: string): RouteFigures | undefined;
 }
 
-/** Where nobody measures. */
+/** What this process has seen of its own calls; whether a route was up for longer than that, nobody here knows. */
 @Injectable()
-export class NoRouteStatistics extends RouteStatistics {
-  of(): undefined {
-    return undefined;
+export class SeenRouteStatistics extends RouteStatistics {
+  constructor(private readonly health: RouteHealth) {
+    super();
   }
+
+  of(provider: string, upstreamModel: string): RouteFigures | undefined {
+    const seen = this.health.of(provider, upstreamModel);
+    if (!seen) return undefined;
+    return {
+      uptimeLast5m: null,
+      uptimeLast30m: null,
+      uptimeLast1d: null,
+      latencyLast30m: percentiles(seen.latencyMs),
+      throughputLast30m: percentiles(seen.tokensPerSecond),
+    };
+  }
+}
+
+const SAMPLES_MIN = 5;
+
+function percentiles(samples: readonly number[]): Percentiles | null {
+  if (samples.length < SAMPLES_MIN) return null;
+  const sorted = samples.toSorted((a, b) => a - b);
+  const at = (part: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] as number);
+  return { p50: at(0.5), p75: at(0.75), p90: at(0.9), p99: at(0.99) };
 }

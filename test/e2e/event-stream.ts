@@ -76,3 +76,7 @@ export const contentsOf = (frames: readonly Frame[]): string[] =>
   frames.map(({ json }) => json?.choices?.[0]?.delta?.content).filter((content) => typeof content === 'string' && content !== '');
 
 export const isContent = (frame: Frame): boolean => contentsOf([frame]).length > 0;
+
+/** Why the answer ended, as its frames say. */
+export const finishOf = (frames: readonly Frame[]): string | undefined =>
+  frames.map(({ json }) => json?.choices?.[0]?.finish_reason).find((reason) => typeof reason === 'string');

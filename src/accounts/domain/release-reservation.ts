@@ -28,7 +28,14 @@ export function releaseReservation(
   return accept<ReservationReleased | CreditsExpired | LotsFrozen>(
     {
       type: 'ReservationReleased',
-      data: { reservationId: command.reservationId, generationId, keyId, releases: holds, reason: command.reason, ...(command.attempts && { attempts: command.attempts }) },
+      data: {
+        reservationId: command.reservationId,
+        generationId,
+        keyId,
+        releases: holds,
+        reason: command.reason,
+        ...(command.attempts && { attempts: command.attempts }),
+      },
     },
     ...consequencesOfReturns(account, holds, at),
   );

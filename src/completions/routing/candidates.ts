@@ -86,8 +86,12 @@ function isAllowed(candidate: Candidate, wishes: ProviderPreferences, request: C
   return !wishes.require_parameters || parametersOf(request).every((name) => provider.takes.has(name) && isTaken(name, model));
 }
 
+/** What OpenRouter's clients call a provider by. */
+const ALSO_CALLED: Readonly<Record<string, string>> = { 'google-ai-studio': 'gemini' };
+
 const isName = (name: string, { provider }: Candidate): boolean => {
-  const wanted = name.toLowerCase();
+  const asked = name.toLowerCase();
+  const wanted = ALSO_CALLED[asked] ?? asked;
   return wanted === provider.id || wanted === provider.name.toLowerCase() || wanted.split('/')[0] === provider.id;
 };
 
