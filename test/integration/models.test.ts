@@ -19,7 +19,7 @@ import { IdempotentRequests, openIdempotentRequests } from '../../src/idempotenc
 import { ModelsModule } from '../../src/models/index.js';
 import { PricingModule } from '../../src/pricing/index.js';
 import { SEED_CATALOGUE } from '../../src/pricing/seed.js';
-import { Routing } from '../../src/providers/index.js';
+import { RouteHealth, Routing } from '../../src/providers/index.js';
 
 /** Those that write text: OpenRouter's list shows others only when asked. */
 const WRITERS = SEED_CATALOGUE.filter(({ catalogue }) => catalogue.outputModalities.includes('text'));
@@ -49,6 +49,7 @@ beforeAll(async () => {
     { provide: AdministrationToken, useValue: new AdministrationToken('admin-secret') },
     { provide: Authenticator, useClass: TestAuthenticator },
     { provide: Routing, useValue: routing },
+    { provide: RouteHealth, useClass: RouteHealth },
     // Never asked: no request here carries an Idempotency-Key.
     { provide: IdempotentRequests, useFactory: () => openIdempotentRequests('postgres://127.0.0.1:1/none') },
   ];

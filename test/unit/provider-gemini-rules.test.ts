@@ -20,7 +20,7 @@ const called = (signature: Json, ...results: Json[]) => ({
   contents: [
     ...hi.contents,
     { role: 'model', parts: [{ functionCall: { name: 'f', args: { x: 1 } }, ...signature }] },
-    { role: 'user', parts: results },
+    { role: 'user', parts: results.length > 0 ? results : [{ text: 'And?' }] },
   ],
 });
 const result = { functionResponse: { name: 'f', response: {} } };
@@ -55,7 +55,7 @@ describe('the fake Gemini refuses', () => {
     [/missing a thought_signature/, called({}, result), 'gemini-3-pro'],
     [/Corrupted thought signature/, called({ thoughtSignature: 'x' }, result), 'gemini-3-pro'],
     [/mode is ANY/, { ...declared({}), toolConfig: { functionCallingConfig: { mode: 'AUTO', allowedFunctionNames: ['f'] } } }],
-  ])('with %s', (message, body, model) => {
+  ])('with %s', (...[message, body, model]) => {
     expect(refusal(body, model)).toMatch(message);
   });
 

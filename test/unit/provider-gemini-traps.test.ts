@@ -170,6 +170,15 @@ describe('a stream has no last event', () => {
     expect(more.reported?.usage).toEqual({ input_uncached: 3, output_visible: 7 });
   });
 
+  test('text that has come but is not counted yet is left to be estimated, also where it was not parsed', () => {
+    const uncounted = { usageMetadata: { promptTokenCount: 3, totalTokenCount: 3 } };
+    const told = read(event([{ text: '' }], {}, uncounted), event([{ text: 'a' }], {}, uncounted));
+    expect([told.texts, told.reported]).toEqual([
+      1,
+      { usage: { input_uncached: 3 }, anomalies: ['candidatesTokenCount:missing'] },
+    ]);
+  });
+
   test('it is whole with a reason to finish, and not without', () => {
     expect(read(event([{ text: 'a' }], { finishReason: 'STOP' })).complete).toBe(true);
     expect(read(event([{ text: 'a' }])).complete).toBe(false);

@@ -1,12 +1,4 @@
-import { STRING, TextTemplate } from './text-template.js';
-
-/** What an event says that does nothing but add text to the first candidate. */
-export interface TextEvent {
-  /** The text as a JSON string literal, with its quotes. */
-  readonly content: string;
-  /** The usage figures so far, printed when asked for; undefined where the event has none. */
-  readonly usage: (() => string) | undefined;
-}
+import { STRING, type TextEvent, TextTemplate } from './text-template.js';
 
 const COUNT = '(?:0|[1-9]\\d{0,9})';
 const DETAIL = `\\{"modality": ?"[A-Z_]+", ?"tokenCount": ?${COUNT}\\}`;

@@ -1,4 +1,10 @@
-import type { TextEvent } from './text-event.js';
+/** What an event says that does nothing but add text to the first candidate. */
+export interface TextEvent {
+  /** The text as a JSON string literal, with its quotes. */
+  readonly content: string;
+  /** The usage figures so far, printed when asked for; undefined where the event has none. */
+  readonly usage: (() => string) | undefined;
+}
 
 /** A JSON string literal. */
 export const STRING = '"[^"\\\\\\u0000-\\u001f]*(?:\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\\\\u0000-\\u001f]*)*"';

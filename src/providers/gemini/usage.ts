@@ -71,7 +71,7 @@ function readInput(reading: Reading, figures: Figures): number | undefined {
   const seen = Math.max(0, (countOf(ofPrompt('IMAGE')) ?? 0) - (countOf(ofCache('IMAGE')) ?? 0));
   left -= reading.dearer('input_image', 'promptTokensDetails.IMAGE', Math.min(seen, left), left);
   reading.add('input_uncached', left + (forTools ?? 0));
-  return prompt;
+  return prompt + (forTools ?? 0);
 }
 
 interface Known {

@@ -26,6 +26,9 @@ export interface HttpProviderSettings extends UpstreamSettings {
 export class HttpProvider implements Provider {
   readonly id: string;
   readonly name: string;
+  readonly takes: ReadonlySet<string>;
+  readonly stopsBillingOnAbort: boolean;
+  readonly needsOutputLimit: boolean;
   readonly embed?: (call: EmbeddingCall) => Promise<Embedded>;
   private readonly upstream: Upstream;
   private readonly origin: Origin;
@@ -38,6 +41,9 @@ export class HttpProvider implements Provider {
   ) {
     this.id = settings.id;
     this.name = settings.name;
+    this.takes = wire.takes;
+    this.stopsBillingOnAbort = wire.stopsBillingOnAbort;
+    this.needsOutputLimit = wire.needsOutputLimit;
     this.origin = { id: settings.id, name: settings.name, clean: cleaner(settings.apiKey) };
     this.#headers = [...wire.headers(settings.apiKey), 'content-type', 'application/json', 'accept'];
     this.upstream = new Upstream(settings);
@@ -46,18 +52,6 @@ export class HttpProvider implements Provider {
     // Said here once, rather than at every call by an error that may quote the header.
     if (!/^[\x21-\x7e]+$/.test(settings.apiKey))
       throw new Error(`The API key of ${settings.name} holds characters that no key has.`);
-  }
-
-  get takes(): ReadonlySet<string> {
-    return this.wire.takes;
-  }
-
-  get stopsBillingOnAbort(): boolean {
-    return this.wire.stopsBillingOnAbort;
-  }
-
-  get needsOutputLimit(): boolean {
-    return this.wire.needsOutputLimit;
   }
 
   complete(call: ChatCall): Promise<CompletedChat> {

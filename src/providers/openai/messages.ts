@@ -28,10 +28,17 @@ function upstreamMessage(message: ChatMessage, path: string, rules: MessageRules
   const content = upstreamContent(message.content, path, rules);
   const role = message.role === 'developer' && !rules.developers ? 'system' : message.role;
   const names = Object.keys(message);
-  const sent = names.filter((name) => MEMBERS.has(name) && (name !== 'tool_calls' || callsTools(message)));
+  const sent = names.filter((name) => isSent(name, message));
   if (content === message.content && role === message.role && sent.length === names.length) return message;
   const edited = Object.fromEntries(sent.map((name) => [name, message[name]]));
   return { ...edited, role, ...('content' in message && { content }) };
+}
+
+function isSent(name: string, message: ChatMessage): boolean {
+  if (name === 'tool_calls') return callsTools(message);
+  // OpenRouter's client names the tool beside its result, which these servers know by the id of its call alone.
+  if (name === 'name') return message.role !== 'tool';
+  return MEMBERS.has(name);
 }
 
 function upstreamContent(content: ChatMessage['content'], path: string, { textOnly }: MessageRules): ChatMessage['content'] {

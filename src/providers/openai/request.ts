@@ -1,4 +1,5 @@
 import type { ChatCall } from '../provider.js';
+import { withoutSchema } from './answer-format.js';
 import type { OpenAiDialect } from './dialect.js';
 import { upstreamMessages, withoutCacheControl } from './messages.js';
 import { reasoningParameters, thinks } from './reasoning-parameters.js';
@@ -73,7 +74,8 @@ export function requestBody(call: ChatCall, dialect: OpenAiDialect): Record<stri
     textOnly: dialect === 'deepseek',
     reasoningBack: dialect === 'deepseek' && thinks(call),
   });
-  return { messages, ...sent, ...outputLimit(call, dialect), ...reasoningParameters(call, dialect) };
+  const format = dialect === 'deepseek' ? withoutSchema(sent, messages) : { messages };
+  return { ...sent, ...format, ...outputLimit(call, dialect), ...reasoningParameters(call, dialect) };
 }
 
 const isGiven = (value: unknown) => value !== undefined && value !== null;
