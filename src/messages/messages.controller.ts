@@ -8,6 +8,7 @@ import { canonicalRequest } from './canonical-request.js';
 import { cannotCount } from './message-tools.js';
 import { messagesDialect } from './messages-dialect.js';
 import { messagesRequest } from './messages-request.js';
+import { threadsRefused } from './threads.js';
 
 /** Anthropic's `POST /v1/messages`, also as OpenRouter's `/api/v1`. */
 @Controller(['v1/messages', 'api/v1/messages'])
@@ -22,7 +23,9 @@ export class MessagesController {
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Body() body: unknown): Promise<void> {
     const principal = await authenticateRequest(this.authenticator, request);
     await this.gateway.admit(principal);
-    const chat = parse(chatRequest, canonicalRequest(parse(messagesRequest, body)));
+    const asked = parse(messagesRequest, body);
+    if (asked['thread'] != null) return void reply.code(400).send(threadsRefused(request.id));
+    const chat = parse(chatRequest, canonicalRequest(asked));
     await this.gateway.run({ chat, principal, request, reply, dialect: messagesDialect });
   }
 

@@ -21,8 +21,11 @@ const STOPPED_WITHIN_MS = 40_000;
 const OUTPUT_SHOWN = 4_000;
 
 export interface GatewayOptions {
-  /** Answers in place of OpenAI and DeepSeek. Without it the demo provider answers. */
-  upstream?: { readonly url: string };
+  /** Answers in place of OpenAI and DeepSeek. Without it, and without those below, the demo provider answers. */
+  upstream?: { readonly url: string } | undefined;
+  /** Answer in place of Anthropic and Google: bare origins. */
+  anthropic?: { readonly url: string } | undefined;
+  gemini?: { readonly url: string } | undefined;
   /** Laid over everything below. `PORT` is a free one, and no tier has a rate limit. */
   env?: Readonly<Record<string, string>>;
   /** Of an earlier gateway, to start again on what it has kept; a new one where absent. */
@@ -49,10 +52,10 @@ export interface Gateway {
 }
 
 /** Starts the program and waits until it takes requests. Throws with what it wrote where it ends before, or takes too long. */
-export async function startGateway({ upstream, env = {}, dataDir: given }: GatewayOptions = {}): Promise<Gateway> {
+export async function startGateway({ env = {}, dataDir: given, ...fakes }: GatewayOptions = {}): Promise<Gateway> {
   const dataDir = given ?? (await temporaryDirectory());
   const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
-    env: { ...inherited(), ...defaults(dataDir), ...providers(upstream), ...env },
+    env: { ...inherited(), ...defaults(dataDir), ...providers(fakes), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
@@ -125,13 +128,16 @@ const defaults = (dataDir: string) => ({
   RATE_LIMITS: 'free=0,premium=0,enterprise=0,internal=0',
 });
 
-const providers = (upstream: { readonly url: string } | undefined) =>
-  upstream && {
+const providers = ({ upstream, anthropic, gemini }: Pick<GatewayOptions, 'upstream' | 'anthropic' | 'gemini'>) => ({
+  ...(upstream && {
     OPENAI_API_KEY: PROVIDER_KEY,
     OPENAI_BASE_URL: upstream.url,
     DEEPSEEK_API_KEY: PROVIDER_KEY,
     DEEPSEEK_BASE_URL: upstream.url,
-  };
+  }),
+  ...(anthropic && { ANTHROPIC_API_KEY: PROVIDER_KEY, ANTHROPIC_BASE_URL: anthropic.url }),
+  ...(gemini && { GEMINI_API_KEY: PROVIDER_KEY, GEMINI_BASE_URL: gemini.url }),
+});
 
 export interface NewKey {
   readonly key: string;
