@@ -43,7 +43,9 @@ function completeChoice(choice: ChatObject): ChatObject {
   };
 }
 
-export const asChoices = (choices: unknown): ChatObject[] => (Array.isArray(choices) ? choices : []);
+/** The choices of an answer or chunk; what is none is left out. */
+export const asChoices = (choices: unknown): ChatObject[] => (Array.isArray(choices) ? choices.filter(isObject) : []);
+const isObject = (value: unknown): value is ChatObject => typeof value === 'object' && value !== null;
 
 /** Whether a choice of an answer or a chunk carries anything that was generated. */
 export function hasContent(message: ChatObject | undefined): boolean {
@@ -65,12 +67,19 @@ const GENERATED = [
   'images',
 ] as const;
 
+/** A function's name and arguments, or pieces of them: what of a call the model has written. */
+function calledText(called: unknown): string {
+  if (!isObject(called)) return '';
+  return [called['name'], called['arguments']].filter((each) => typeof each === 'string').join('');
+}
+
 /** What was generated in a message or delta, as text: what a tokenizer counts where the provider did not. */
 export function generatedText(message: ChatObject | undefined): string {
   if (!message) return '';
   let text = '';
   for (const name of ['content', 'reasoning', 'refusal'] as const) if (typeof message[name] === 'string') text += message[name];
-  if (message['tool_calls'] != null) text += JSON.stringify(message['tool_calls']);
+  for (const call of [message, ...asChoices(message['tool_calls'])])
+    text += calledText(call['function'] ?? call['function_call']);
   return text;
 }
 

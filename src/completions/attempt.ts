@@ -40,6 +40,7 @@ const mayBeOpenEnded = (request: ChatRequest, model: PricedModel, provider: Prov
   request.stream === true &&
   (request.n ?? 1) === 1 &&
   !model.reasoning &&
+  model.outputModalities.every((each) => each === 'text') &&
   provider.stopsBillingOnAbort &&
   !provider.needsOutputLimit &&
   !outputLimit(request, model).asked &&

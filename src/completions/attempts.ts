@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { AnswerFacts } from '../accounts/domain/accounts.events.js';
 import { AccountWriter } from '../accounts/index.js';
 import type { NanoCredits } from '../kernel/credits.js';
-import { CALLER_LEFT, ProviderError, RouteHealth } from '../providers/index.js';
+import { isCallerLeft, isCircuitOpen, ProviderError, RouteHealth } from '../providers/index.js';
 import { attemptBy, worstCost } from './attempt.js';
 import { logFailure } from './completions.problems.js';
 import { attemptOf, causeOf, type Generation } from './generation.js';
@@ -27,6 +27,8 @@ export class Unserved extends Error {
 /** Serves a generation by one candidate after the other, under one reservation, until one accepts it. */
 @Injectable()
 export class Attempts {
+  private readonly logger = new Logger('attempts');
+
   constructor(
     private readonly accounts: AccountWriter,
     private readonly health: RouteHealth,
@@ -50,12 +52,14 @@ export class Attempts {
         const answer = await this.health.call(provider, made.upstreamModel, () => call(attempt));
         return { answer, by: attempt };
       } catch (error) {
-        if (!(error instanceof ProviderError) || !goesOn()) throw new Unserved(attempt, error);
+        if (!(error instanceof ProviderError)) throw new Unserved(attempt, error);
         logFailure(attempt.id, error);
         const failed = withFailure(attempt, error);
-        const next = await this.fallback(failed, error);
-        if (!next && !(retries++ < RETRIES_MAX && (await waited(error)))) throw new Unserved(failed, error);
-        attempt = next ?? failed;
+        const next = goesOn() ? await this.fallback(failed, error) : undefined;
+        const again = next ?? (goesOn() && retries++ < RETRIES_MAX && (await waited(error)) ? failed : undefined);
+        // Whoever has left meanwhile must not pay for another call.
+        if (!again || !goesOn()) throw new Unserved(failed, error);
+        attempt = again;
       }
     }
   }
@@ -65,39 +69,49 @@ export class Attempts {
     this.health.served(provider, call.upstreamModel, tokens, durationMs - latencyMs);
   }
 
-  /** The next candidate that the account can pay for; undefined where there is none. */
+  /** The next candidate that the account can pay for; undefined where there is none. Never rejects. */
   async fallback(generation: Generation, error: ProviderError): Promise<Generation | undefined> {
-    if (error.details.status === CALLER_LEFT) return undefined;
-    const refused = error.failure === 'refused' ? generation.model.id : undefined;
+    if (isCallerLeft(error)) return undefined;
+    // What a provider refused, the same model refuses elsewhere too; but not what could not even be said to one.
+    const refused = error.failure === 'refused' && error.details.status !== 0 ? generation.model.id : undefined;
     let [candidate, ...fallbacks] = generation.fallbacks.filter(({ model }) => model.id !== refused);
     for (; candidate; [candidate, ...fallbacks] = fallbacks) {
-      const attempt = attemptBy(candidate as Candidate, generation.request);
+      const attempt = attemptBy(candidate as Candidate, generation.request, generation.limit);
       const hold = await this.held(generation, worstCost(attempt, generation.at));
       if (hold !== undefined) return { ...generation, ...attempt, hold, fallbacks };
     }
     return undefined;
   }
 
-  /** What is held once it is enough; undefined where the account has not so much. */
+  /** What is held once it is enough; undefined where the account has not so much, or nobody can say so now. */
   private async held({ id, principal, hold, failed }: Generation, needed: NanoCredits): Promise<NanoCredits | undefined> {
     if (needed <= hold) return hold;
-    const { rejection } = await this.accounts.execute(
-      principal.accountId,
-      { type: 'ExtendReservation', reservationId: id, amount: needed, settleWithinMs: this.times.ttlMs },
-      causeOf(`extend-for-attempt-${failed.length + 1}`, id, principal),
-    );
-    return rejection ? undefined : needed;
+    try {
+      const { rejection, account } = await this.accounts.execute(
+        principal.accountId,
+        { type: 'ExtendReservation', reservationId: id, amount: needed, settleWithinMs: this.times.ttlMs },
+        causeOf(`extend-for-attempt-${failed.length + 1}`, id, principal),
+      );
+      return rejection || !account.reservations.has(id) ? undefined : needed;
+    } catch (error) {
+      // An extension that was stored all the same is given back with the rest.
+      this.logger.warn({ msg: 'no more could be held for another attempt', generationId: id, error: String(error) });
+      return undefined;
+    }
   }
 }
 
-/** The generation with the failed call among what was tried. */
-export const withFailure = (generation: Generation, { failure, details }: ProviderError): Generation => ({
-  ...generation,
-  failed: [...generation.failed, { ...attemptOf(generation, details.status), failure }],
-});
+/** The generation with the failed call among what was tried: where there was a call, and it did fail. */
+export function withFailure(generation: Generation, error: ProviderError): Generation {
+  if (isCircuitOpen(error) || isCallerLeft(error)) return generation;
+  const failed = { ...attemptOf(generation, error.details.status), failure: error.failure };
+  return { ...generation, failed: [...generation.failed, failed] };
+}
 
-async function waited({ failure, details: { retryAfterSeconds } }: ProviderError): Promise<boolean> {
-  if (failure !== 'rate_limited' && failure !== 'overloaded') return false;
+async function waited(error: ProviderError): Promise<boolean> {
+  const { failure, details } = error;
+  const { retryAfterSeconds } = details;
+  if ((failure !== 'rate_limited' && failure !== 'overloaded') || isCircuitOpen(error)) return false;
   if (retryAfterSeconds === undefined || retryAfterSeconds * 1_000 > RETRY_WAIT_MAX_MS) return false;
   await delay(retryAfterSeconds * 1_000);
   return true;

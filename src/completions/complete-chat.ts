@@ -35,13 +35,8 @@ export class ChatCompletion {
   /** @returns the answer; the charge is durable, or kept. Throws ApiError where no provider served it: nothing is charged. */
   async run(first: Generation, dialect: AnswerDialect): Promise<ChatAnswer> {
     const { completed, by } = await this.served(first);
-    if (!wasServed(completed)) {
-      await this.settlements.release(by, 'nothing_served');
-      const usage = usageBlock(completed.usage?.usage ?? {}, NOTHING);
-      return answerOf(by, dialect.body(by, completed.completion, usage), false);
-    }
     const { outcome, answer } = await this.charging(by, completed, dialect);
-    await this.settlements.settle(by, outcome);
+    await (outcome ? this.settlements.settle(by, outcome) : this.settlements.release(by, 'nothing_served'));
     return answer;
   }
 
@@ -57,13 +52,17 @@ export class ChatCompletion {
     }
   }
 
-  /** Written out before it is charged: nobody pays for an answer that cannot be given. */
+  /** Written out before it is charged: nobody pays for an answer that cannot be given. No outcome: nothing was served. */
   private async charging(
     generation: Generation,
     completed: CompletedChat,
     dialect: AnswerDialect,
-  ): Promise<{ outcome: Outcome; answer: ChatAnswer }> {
+  ): Promise<{ outcome: Outcome | undefined; answer: ChatAnswer }> {
     try {
+      if (!wasServed(completed)) {
+        const usage = usageBlock(completed.usage?.usage ?? {}, NOTHING);
+        return { outcome: undefined, answer: answerOf(generation, dialect.body(generation, completed.completion, usage), false) };
+      }
       const outcome = await this.outcome(generation, completed);
       const usage = usageBlock(outcome.usage, outcome.cost);
       const { completion } = completed;

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ProviderAttempt, ReleaseReason } from '../accounts/domain/accounts.events.js';
 import { ApiError } from '../http/api-error.js';
-import { ProviderError } from '../providers/index.js';
+import { isCircuitOpen, ProviderError } from '../providers/index.js';
 
 const OVERLOADED_RETRY_AFTER_SECONDS = 5;
 
@@ -45,10 +45,9 @@ export const noEndpoints = (models: readonly string[]): ApiError =>
 export function problemOfProvider(error: ProviderError, failed: readonly ProviderAttempt[] = []): ApiError {
   const { provider, retryAfterSeconds, param } = error.details;
   const { status, errorType } = toldAs(error);
-  // The last one is the failure that is told.
-  const previous = failed
-    .slice(0, -1)
-    .map((each) => ({ provider_name: each.provider, code: each.status, failure: each.failure }));
+  // The last one is the failure that is told, unless nobody was called.
+  const before = isCircuitOpen(error) ? failed : failed.slice(0, -1);
+  const previous = before.map((each) => ({ provider: each.provider, code: each.status, failure: each.failure }));
   const metadata = {
     error_type: errorType,
     provider_name: provider,

@@ -41,7 +41,9 @@ export class TextEmbedding {
   async run(request: EmbeddingsRequest, principal: Principal): Promise<EmbeddingsAnswer> {
     const first = await this.generations.start(paidAs(request), principal, undefined, 'embeddings');
     const { embedded, by } = await this.served(first, request);
-    const counted = await this.estimate.complete(by, embedded.usage, '');
+    // There is no answer to count: a provider that reports its prompt has reported all.
+    const reported = embedded.usage && { ...embedded.usage, usage: { output_visible: 0, ...embedded.usage.usage } };
+    const counted = await this.estimate.complete(by, reported, '');
     const { usage, cost } = chargeFor(by, { ...counted.usage, output_visible: 0 });
     const durationMs = Math.max(0, this.clock.now() - by.at);
     await this.settlements.settle(by, {

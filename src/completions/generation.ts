@@ -16,6 +16,8 @@ export interface Generation extends Attempt {
   readonly at: Instant;
   readonly principal: Principal;
   readonly request: ChatRequest;
+  /** On the output of a choice, where the account could not hold the usual one. */
+  readonly limit?: number | undefined;
   /** What is held for it. */
   readonly hold: NanoCredits;
   /** The calls that were made before the one at hand, and failed. */

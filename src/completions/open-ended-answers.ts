@@ -8,8 +8,9 @@ import { OutputMeter } from './output-meter.js';
 import type { StreamRelay } from './stream-relay.js';
 import { UsageEstimate } from './usage-estimate.js';
 
-/** o200k is OpenAI's tokenizer: others may make more tokens of the same text. */
+/** o200k is OpenAI's tokenizer: others make more tokens of the same text. Of letters beyond ASCII, up to one a byte. */
 const OTHER_TOKENIZERS = 1.3;
+const BEYOND_ASCII = /\P{ASCII}+/gu;
 
 /** Answers without a limit of their own: what is held for them grows with them. */
 @Injectable()
@@ -23,13 +24,18 @@ export class OpenEndedAnswers {
   ) {}
 
   /** A meter for one stream. @param held is told the generation with what is held for it whenever that grows */
-  meter(first: Generation, relay: StreamRelay, held: (generation: Generation) => void): OutputMeter {
+  meter(first: Generation, relay: StreamRelay, held: (generation: Generation) => void): MeteredText {
     let generation = first;
     let extensions = 0;
+    let counted = 0;
     const step = first.bounds.completionTokensMax;
-    const factor = first.model.tokenizer === 'GPT' ? 1 : OTHER_TOKENIZERS;
-    return new OutputMeter(step, step, first.model.maxCompletionTokens, {
-      count: async () => Math.ceil(factor * (await this.estimate.tokensIn(relay.generatedText))),
+    const text = new UncountedText();
+    const meter = new OutputMeter(step, step, first.model.maxCompletionTokens, {
+      // Piece by piece: a seam only adds to the count.
+      count: async () => {
+        counted += await this.tokensIn(text.take(), first.model.tokenizer);
+        return counted;
+      },
       hold: async (tokens) => {
         generation = await this.extended(generation, tokens, () => ++extensions);
         held(generation);
@@ -39,6 +45,20 @@ export class OpenEndedAnswers {
       resume: () => relay.letGo(),
       cut: () => relay.cut(),
     });
+    return {
+      took(piece, literal) {
+        text.add(piece, literal);
+        meter.took(Buffer.byteLength(piece));
+      },
+      end: () => meter.end(),
+    };
+  }
+
+  private async tokensIn(text: string, tokenizer: string): Promise<number> {
+    const tokens = await this.estimate.tokensAtMost(text);
+    if (tokenizer === 'GPT') return tokens;
+    const beyondAscii = text.match(BEYOND_ASCII)?.join('') ?? '';
+    return Math.ceil(tokens * OTHER_TOKENIZERS) + Buffer.byteLength(beyondAscii);
   }
 
   /** The generation with credits held for this many tokens, or for as many as there are credits for. */
@@ -62,12 +82,13 @@ export class OpenEndedAnswers {
     const longer = withOutput(generation, tokens);
     const hold = worstCost(longer, generation.at);
     const { id, principal } = generation;
-    const { rejection } = await this.accounts.execute(
+    const { rejection, account } = await this.accounts.execute(
       principal.accountId,
       { type: 'ExtendReservation', reservationId: id, amount: hold, settleWithinMs: this.times.ttlMs },
       causeOf(`extend-output-${count}`, id, principal),
     );
-    if (!rejection) return { ...longer, hold };
+    // One that has ended, because somebody took this process for dead, holds nothing.
+    if (!rejection) return account.reservations.has(id) ? { ...longer, hold } : { available: 0n };
     if (rejection.reason === 'insufficient_credits') return { available: rejection.owed > 0n ? 0n : rejection.available };
     return { available: rejection.reason === 'key_limit_exceeded' ? rejection.remaining : 0n };
   }
@@ -77,3 +98,28 @@ const withOutput = (generation: Generation, completionTokensMax: number): Genera
   ...generation,
   bounds: { ...generation.bounds, completionTokensMax },
 });
+
+/** A meter as a relay feeds it. */
+export interface MeteredText {
+  /** @param literal whether the text is the inside of a JSON string */
+  took(text: string, literal: boolean): void;
+  end(): void;
+}
+
+/** Text that was not counted yet. */
+class UncountedText {
+  private plain = '';
+  private literals = '';
+
+  add(text: string, literal: boolean): void {
+    if (literal) this.literals += text;
+    else this.plain += text;
+  }
+
+  take(): string {
+    const text = this.plain + (JSON.parse(`"${this.literals}"`) as string);
+    this.plain = '';
+    this.literals = '';
+    return text;
+  }
+}

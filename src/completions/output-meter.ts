@@ -6,9 +6,9 @@ const ASK_AT = 0.25;
 const MARGIN_TOKENS = 32;
 
 export interface OutputMeterPorts {
-  /** Tokens of all that was generated so far, as the provider counts them or more. Never rejects. */
+  /** Tokens of all that came so far, as the provider counts them or more. */
   readonly count: () => Promise<number>;
-  /** Sets credits aside for this many tokens in all, or for as many as there are credits for. @returns tokens held for. Never rejects. */
+  /** Sets credits aside for this many tokens in all, or for as many as there are credits for. @returns tokens held for */
   readonly hold: (tokens: number) => Promise<number>;
   /** Stops and goes on reading from the provider. */
   readonly pause: () => void;
@@ -28,6 +28,8 @@ export class OutputMeter {
   private working = false;
   private paused = false;
   private ended = false;
+  /** There is nothing more to be held. */
+  private exhausted = false;
 
   /** @param held tokens that credits are set aside for @param step by which more is asked for @param most the model's own limit */
   constructor(
@@ -41,12 +43,13 @@ export class OutputMeter {
   took(bytes: number): void {
     this.bytesSince += bytes;
     const atMost = this.counted + this.bytesSince;
-    if (this.held >= this.most || atMost < this.held * COUNT_AT) return;
-    if (atMost + MARGIN_TOKENS >= this.held && !this.paused) {
+    const nearlyUsed = atMost + MARGIN_TOKENS >= this.held;
+    if (this.ended || this.held >= this.most || atMost < this.held * COUNT_AT || (this.exhausted && !nearlyUsed)) return;
+    if (nearlyUsed && !this.paused) {
       this.paused = true;
       this.ports.pause();
     }
-    if (!this.working) void this.work();
+    if (!this.working) this.work().catch(() => this.cut());
   }
 
   /** The answer has ended by itself. */
@@ -59,13 +62,10 @@ export class OutputMeter {
     const before = this.bytesSince;
     this.counted = await this.ports.count();
     this.bytesSince -= before;
-    if (this.counted >= this.held * ASK_AT) await this.ask();
+    if (this.counted >= this.held * ASK_AT && !this.exhausted) await this.ask();
     this.working = false;
     if (this.ended) return;
-    if (this.counted + MARGIN_TOKENS >= this.held && this.held < this.most) {
-      this.ended = true;
-      return this.ports.cut();
-    }
+    if (this.counted + MARGIN_TOKENS >= this.held && this.held < this.most) return this.cut();
     if (this.paused) {
       this.paused = false;
       this.ports.resume();
@@ -74,6 +74,13 @@ export class OutputMeter {
 
   private async ask(): Promise<void> {
     const wanted = Math.min(this.most, Math.max(this.held, this.counted) + this.step);
-    this.held = Math.max(this.held, await this.ports.hold(wanted));
+    const held = await this.ports.hold(wanted);
+    this.exhausted = held < wanted;
+    this.held = Math.max(this.held, held);
+  }
+
+  private cut(): void {
+    this.ended = true;
+    this.ports.cut();
   }
 }

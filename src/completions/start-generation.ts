@@ -45,8 +45,8 @@ export class GenerationStart {
     const [first, ...fallbacks] = this.candidates(request, task);
     const at = this.clock.now();
     const id = named?.generationId ?? newGenerationId();
-    const { attempt, hold } = await this.reserveFor(first, request, { id, at, principal, named });
-    return { id, at, principal, request, ...attempt, hold, failed: [], fallbacks };
+    const { attempt, hold, limit } = await this.reserveFor(first, request, { id, at, principal, named });
+    return { id, at, principal, request, ...attempt, hold, limit, failed: [], fallbacks };
   }
 
   /** Who may serve a request, the one that would be tried first first. */
@@ -69,7 +69,7 @@ export class GenerationStart {
     if (!outputLimit(request, candidate.model).asked && limit >= TOKENS_MIN) {
       const shorter = attemptBy(candidate, request, limit);
       const less = worstCost(shorter, at);
-      if (less < hold && !(await this.reserve(reservation, shorter, less))) return { attempt: shorter, hold: less };
+      if (less < hold && !(await this.reserve(reservation, shorter, less))) return { attempt: shorter, hold: less, limit };
     }
     throw paymentRequired(no, { asked: attempt.bounds, affordable });
   }
@@ -117,4 +117,5 @@ interface Reservation {
 interface Reserved {
   readonly attempt: Attempt;
   readonly hold: NanoCredits;
+  readonly limit?: number;
 }

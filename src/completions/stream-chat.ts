@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ApiError } from '../http/api-error.js';
 import { GatewayClock } from '../http/clock.js';
@@ -10,8 +10,7 @@ import { Attempts, Unserved, withFailure } from './attempts.js';
 import { chargeFor } from './charge.js';
 import { asProblem, logFailure, problemOfProvider, releaseReason } from './completions.problems.js';
 import type { Generation } from './generation.js';
-import { OpenEndedAnswers } from './open-ended-answers.js';
-import type { OutputMeter } from './output-meter.js';
+import { type MeteredText, OpenEndedAnswers } from './open-ended-answers.js';
 import type { StreamKeeping } from './recording.js';
 import { NOTHING, type Outcome, Settlements } from './settlements.js';
 import { type StreamEnd, StreamRelay } from './stream-relay.js';
@@ -23,6 +22,8 @@ const OK = 200;
 /** A completion as a stream: relayed as it comes, charged before its end is told. */
 @Injectable()
 export class ChatStreaming {
+  private readonly logger = new Logger('streams');
+
   constructor(
     private readonly attempts: Attempts,
     private readonly settlements: Settlements,
@@ -73,7 +74,7 @@ export class ChatStreaming {
     relay.begin(stream.frames, {
       abort: provider.stopsBillingOnAbort ? () => cancel.abort() : undefined,
       exclude: call.reasoning?.exclude === true,
-      took: stream.meter && ((bytes) => stream.meter?.took(bytes)),
+      took: stream.meter?.took,
     });
     relay.attach(await provider.stream({ ...call, signal: cancel.signal }, relay));
     stream.latencyMs = this.since(attempt);
@@ -85,7 +86,8 @@ export class ChatStreaming {
     const error = failureOf(end, generation);
     if (!error || relay.served || relay.generated || !relay.isConnected) return undefined;
     const next = await this.attempts.fallback(withFailure(generation, error), error);
-    if (next) logFailure(generation.id, error);
+    if (!next || !relay.isConnected) return undefined;
+    logFailure(generation.id, error);
     return next;
   }
 
@@ -94,11 +96,20 @@ export class ChatStreaming {
     const { generation, frames } = stream;
     const failure = failureOf(end, generation);
     if (failure) logFailure(generation.id, failure);
-    const { usage, charged } = await this.endReservation(stream, relay, end);
-    const last = failure ? frames.error(problemOfProvider(failure, generation.failed)) : frames.end(usage);
-    // Who gets the stream again must see that it is not whole, though nobody was there when it ended.
-    await relay.recording?.end(charged, end.as === 'client_gone' ? frames.error(CLIENT_LEFT, usage) : last);
-    relay.close(last);
+    const tried = failure ? withFailure(generation, failure) : generation;
+    try {
+      const { usage, charged } = await this.endReservation(stream, tried, relay, end);
+      const last = failure ? frames.error(problemOfProvider(failure, tried.failed)) : frames.end(usage);
+      // Who gets the stream again must see that it is not whole, though nobody was there when it ended.
+      await relay.recording?.end(charged, end.as === 'client_gone' ? frames.error(CLIENT_LEFT, usage) : last);
+      relay.close(last);
+    } catch (error) {
+      // Whatever it is, nothing of it may stay open. A settlement that was stored stands.
+      this.logger.error({ msg: 'a stream could not be ended', generationId: generation.id, error: String(error) });
+      await this.settlements.release(tried, 'provider_error');
+      await relay.recording?.end(false);
+      relay.close(frames.error(BUG));
+    }
   }
 
   private async failedBeforeStart(
@@ -119,7 +130,7 @@ export class ChatStreaming {
   }
 
   /** @returns the usage that the client is told, and whether anything was served */
-  private async endReservation(stream: AcceptedStream, relay: StreamRelay, end: StreamEnd): Promise<Ending> {
+  private async endReservation(stream: AcceptedStream, tried: Generation, relay: StreamRelay, end: StreamEnd): Promise<Ending> {
     const { generation } = stream;
     const ended = end.as === 'completed' || end.as === 'out_of_credits';
     if (isServed(relay.generated, ended ? relay.finishReason : undefined, relay.reported)) {
@@ -128,7 +139,7 @@ export class ChatStreaming {
       await this.settlements.settle(generation, outcome);
       return { usage: usageBlock(outcome.usage, outcome.cost), charged: true };
     }
-    await this.settlements.release(generation, RELEASE_REASON[end.as]);
+    await this.settlements.release(tried, RELEASE_REASON[end.as]);
     return { usage: usageBlock(relay.reported?.usage ?? {}, NOTHING), charged: false };
   }
 
@@ -166,7 +177,7 @@ interface AcceptedStream {
   /** With what is held for it now. */
   generation: Generation;
   readonly frames: StreamFrames;
-  meter: OutputMeter | undefined;
+  meter: MeteredText | undefined;
   latencyMs: number;
 }
 

@@ -42,8 +42,8 @@ export interface RelayedCall {
   readonly abort: (() => void) | undefined;
   /** Whether the client wants nothing of the reasoning. */
   readonly exclude: boolean;
-  /** Told of the bytes of text as they come. */
-  readonly took?: ((bytes: number) => void) | undefined;
+  /** Told of the text as it comes. @param literal as the inside of a JSON string */
+  readonly took?: ((text: string, literal: boolean) => void) | undefined;
 }
 
 /**
@@ -145,7 +145,7 @@ export class StreamRelay implements ChatSink {
       this.generated = true;
       if (this.literals.length < TEXT_KEPT_MAX) this.literals += content.slice(1, -1);
       else this.textCut = true;
-      this.call?.took?.(Buffer.byteLength(content) - 2);
+      this.call?.took?.(content.slice(1, -1), true);
     }
     if (!this.clientGone || this.recording) this.pass(this.frames?.text(index, content) ?? '');
   }
@@ -179,8 +179,10 @@ export class StreamRelay implements ChatSink {
   }
 
   /** Ends the answer as if it had reached its limit. */
-  cut(): void {
+  cut() {
     if (this.over) return;
+    // It has ended by itself, and tells its figures next.
+    if (this.finishReason !== undefined) return this.letGo();
     this.call?.abort?.();
     this.finishReason = 'length';
     const choices = [{ index: 0, delta: {}, finish_reason: 'length', native_finish_reason: null }];
@@ -211,7 +213,7 @@ export class StreamRelay implements ChatSink {
     const text = generatedText(delta);
     if (this.parsedText.length < TEXT_KEPT_MAX) this.parsedText += text;
     else this.textCut = true;
-    this.call?.took?.(Buffer.byteLength(text));
+    this.call?.took?.(text, false);
   }
 
   private open(): void {

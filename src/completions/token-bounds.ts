@@ -18,6 +18,7 @@ const UNFOLDING_PARTS = new Set(['file', 'video_url', 'input_video', 'document']
  * nothing is longer than the model's context.
  */
 export function tokenBounds(request: ChatRequest, model: PricedModel, outputTokensMax: number): TokenBounds {
+  if (model.outputModalities.includes('embeddings')) return embeddingBounds(request, model);
   let tokens = TEMPLATE_TOKENS + request.messages.length * TEMPLATE_TOKENS_PER_MESSAGE;
   for (const { content, role: _role, ...rest } of request.messages) {
     if (typeof content === 'string') tokens += Buffer.byteLength(content);
@@ -34,6 +35,12 @@ export function tokenBounds(request: ChatRequest, model: PricedModel, outputToke
     promptTokensMax: Math.min(tokens, model.contextLength),
     completionTokensMax: (request.n ?? 1) * outputTokensMax,
   };
+}
+
+/** Each text to embed has the whole context for itself. */
+function embeddingBounds({ messages }: ChatRequest, { contextLength }: PricedModel): TokenBounds {
+  const ofText = (text: unknown) => Math.min(TEMPLATE_TOKENS + Buffer.byteLength(String(text)), contextLength);
+  return { promptTokensMax: messages.reduce((sum, { content }) => sum + ofText(content), 0), completionTokensMax: 1 };
 }
 
 function partTokens(part: { readonly type: string; readonly [name: string]: unknown }, model: PricedModel): number {

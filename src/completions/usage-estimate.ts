@@ -6,13 +6,19 @@ import type { ChatRequest } from './chat-request.js';
 import type { Generation } from './generation.js';
 import type { Outcome } from './settlements.js';
 
-/** Longer texts are counted by the rate of this much of them: a tokenizer can take seconds on text made to be slow. */
+/** Longer texts are counted by the rate of this much of them. */
 const COUNTED_CHARACTERS_MAX = 50_000;
 const TIMEOUT_MS = 5_000;
 /** OpenAI's published overhead of its chat template: 3 tokens for each message and 3 for the answer's start. */
 const TEMPLATE_TOKENS = 3;
-/** Where nothing can be counted: English text has about four characters per token. */
-const CHARACTERS_PER_TOKEN = 4;
+/** Where nothing can be counted: English text has about four bytes per token, and few texts have more tokens. */
+const BYTES_PER_TOKEN = 4;
+
+/** A text to count: as much of it as is looked at, and how long it is. */
+interface Countable {
+  readonly sample: string;
+  readonly length: number;
+}
 
 /**
  * Usage where the provider reported none: because a client left and the call was ended, or the stream broke off. Counted by a
@@ -51,8 +57,7 @@ export class UsageEstimate implements OnApplicationShutdown {
     { id, at, request, model, bounds, hold }: Generation,
     generated: string,
   ): Promise<Required<Pick<Usage, 'input_uncached' | 'output_visible'>>> {
-    const prompt = promptText(request);
-    const [promptTokens = 0, completionTokens = 0] = await this.count([prompt, generated]);
+    const [promptTokens = 0, completionTokens = 0] = await this.count([promptText(request), countable([generated])]);
     const usage = {
       input_uncached: Math.min(promptTokens + TEMPLATE_TOKENS * (request.messages.length + 1), bounds.promptTokensMax),
       output_visible: Math.min(completionTokens, bounds.completionTokensMax),
@@ -63,22 +68,22 @@ export class UsageEstimate implements OnApplicationShutdown {
     return usage;
   }
 
-  /** Tokens of a text, by OpenAI's tokenizer. Never rejects: what cannot be counted is estimated by its length. */
-  async tokensIn(text: string): Promise<number> {
-    const [tokens = 0] = await this.count([text]);
-    return tokens;
+  /** Tokens of a text, by OpenAI's tokenizer; where it cannot be counted its bytes, of which there are never fewer. */
+  async tokensAtMost(text: string): Promise<number> {
+    if (text === '') return 0;
+    const counted = text.length <= COUNTED_CHARACTERS_MAX ? await this.ask([text]) : undefined;
+    return counted?.[0] ?? Buffer.byteLength(text);
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.worker?.terminate();
   }
 
-  private async count(texts: readonly string[]): Promise<number[]> {
-    const counted = await this.ask(texts.map((text) => text.slice(0, COUNTED_CHARACTERS_MAX)));
-    return texts.map((text, index) => {
-      const sample = Math.min(text.length, COUNTED_CHARACTERS_MAX);
-      if (sample === 0) return 0;
-      return Math.ceil((counted?.[index] ?? sample / CHARACTERS_PER_TOKEN) * (text.length / sample));
+  private async count(texts: readonly Countable[]): Promise<number[]> {
+    const counted = await this.ask(texts.map(({ sample }) => sample));
+    return texts.map(({ sample, length }, index) => {
+      if (length === 0) return 0;
+      return Math.ceil((counted?.[index] ?? Buffer.byteLength(sample) / BYTES_PER_TOKEN) * (length / sample.length));
     });
   }
 
@@ -118,10 +123,23 @@ export class UsageEstimate implements OnApplicationShutdown {
 const says = (usage: Usage, side: 'input_' | 'output_'): boolean =>
   (Object.keys(usage) as UsageClass[]).some((name) => name.startsWith(side) || (side === 'input_' && name.startsWith('cache_')));
 
-function promptText({ messages, tools }: ChatRequest): string {
-  const parts = messages.map(({ content }) => {
-    if (typeof content === 'string') return content;
-    return (content ?? []).map((part) => (typeof part['text'] === 'string' ? part['text'] : '')).join('');
+function promptText({ messages, tools }: ChatRequest): Countable {
+  const parts = messages.flatMap(({ content }, index) => {
+    const texts =
+      typeof content === 'string' ? [content] : (content ?? []).map(({ text }) => (typeof text === 'string' ? text : ''));
+    return index === 0 ? texts : ['\n', ...texts];
   });
-  return parts.join('\n') + (tools == null ? '' : JSON.stringify(tools));
+  return countable(tools == null ? parts : [...parts, JSON.stringify(tools)]);
+}
+
+/** Joins no more than is looked at: a prompt may be of many megabytes. */
+function countable(parts: readonly string[]): Countable {
+  let sample = '';
+  let length = 0;
+  for (const part of parts) {
+    length += part.length;
+    const room = COUNTED_CHARACTERS_MAX - sample.length;
+    if (room > 0) sample += part.slice(0, room);
+  }
+  return { sample, length };
 }

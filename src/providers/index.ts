@@ -9,13 +9,14 @@ export {
   type ContentPart,
   type Embedded,
   type EmbeddingCall,
+  isCallerLeft,
   type Provider,
   ProviderError,
   type ProviderFailure,
   type ReportedUsage,
 } from './provider.js';
 export { DEFAULT_BUDGET_TOKENS, type OutputPlan, outputPlan, type ReasoningPlan } from './reasoning.js';
-export { CALLER_LEFT, type RouteFigures, RouteHealth } from './route-health.js';
+export { isCircuitOpen, type RouteFigures, RouteHealth } from './route-health.js';
 export {
   type ChosenRoute,
   type CompatibleProvider,

@@ -142,3 +142,11 @@ export class ProviderError extends Error {
     super(message);
   }
 }
+
+const CALLER_LEFT = 'caller_left';
+
+/** The end of a call whose caller has left, with nginx's status for that: it says nothing of the provider. */
+export const callerLeft = (provider: string): ProviderError =>
+  new ProviderError('unavailable', 'The caller left.', { provider, status: 499, code: CALLER_LEFT });
+
+export const isCallerLeft = ({ details }: ProviderError): boolean => details.code === CALLER_LEFT;

@@ -1,16 +1,9 @@
-import {
-  type CircuitBreakerPolicy,
-  CircuitState,
-  circuitBreaker,
-  ExponentialBackoff,
-  handleWhen,
-  SamplingBreaker,
-} from 'cockatiel';
-import { type Provider, ProviderError } from './provider.js';
+import { type CircuitBreakerPolicy, CircuitState, circuitBreaker, handleWhen, SamplingBreaker } from 'cockatiel';
+import { isCallerLeft, type Provider, ProviderError } from './provider.js';
 
-/** Of the calls of the last half minute, half have failed: nobody else is sent there until it has had time to recover. */
-const FAILING = { threshold: 0.5, duration: 30_000, minimumRps: 0.1 };
-const RECOVERY = { initialDelay: 5_000, maxDelay: 120_000 };
+/** Of the calls of the last half minute, half have failed: nobody is sent there until it has had time to recover. */
+const FAILING = { threshold: 0.5, duration: 30_000, minimumRps: 0.3 };
+const REST_MS = 10_000;
 /** Times of the last calls that a route's figures are made from. */
 const SAMPLES = 64;
 /** Routes come from the price book, which operators write; a bound all the same. */
@@ -27,6 +20,8 @@ export interface RouteFigures {
 
 interface Watched {
   readonly breaker: CircuitBreakerPolicy;
+  /** When the breaker opened last. */
+  openedAt: number;
   readonly latencyMs: number[];
   readonly tokensPerSecond: number[];
 }
@@ -35,23 +30,22 @@ interface Watched {
 export class RouteHealth {
   private readonly routes = new Map<string, Watched>();
 
-  /** Whether a call would be refused here, or is the one that tries whether the route has recovered. */
+  /** Whether the route rests, or somebody is just trying whether it has recovered. */
   isFailing(provider: Provider, upstreamModel: string): boolean {
-    const state = this.routes.get(keyOf(provider.id, upstreamModel))?.breaker.state;
-    return state === CircuitState.Open || state === CircuitState.HalfOpen;
+    const watched = this.routes.get(keyOf(provider.id, upstreamModel));
+    return watched !== undefined && isResting(watched);
   }
 
   /**
-   * Makes a call through the route's breaker. Where that is open it throws ProviderError `overloaded` and calls nobody. A refusal of
-   * the request itself, and a caller who left, say nothing of the route.
+   * Makes a call through the route's breaker. While that rests it throws a ProviderError for which `isCircuitOpen`, and calls nobody;
+   * after that the first call tries the route, and the others go elsewhere until it is known how that ended. A refusal of the request
+   * itself, and a caller who left, say nothing of the route.
    */
   async call<T>(provider: Provider, upstreamModel: string, call: () => Promise<T>): Promise<T> {
     const watched = this.watched(keyOf(provider.id, upstreamModel));
-    if (watched.breaker.state === CircuitState.Open) throw resting(provider);
+    if (isResting(watched)) throw resting(provider);
     const started = performance.now();
-    const answer = await watched.breaker.execute(call).catch((error) => {
-      throw error instanceof Error && 'isBrokenCircuitError' in error ? resting(provider) : error;
-    });
+    const answer = await watched.breaker.execute(call);
     keep(watched.latencyMs, performance.now() - started);
     return answer;
   }
@@ -64,7 +58,7 @@ export class RouteHealth {
   /** undefined where nobody has called the route here. */
   of(providerId: string, upstreamModel: string): RouteFigures | undefined {
     const watched = this.routes.get(keyOf(providerId, upstreamModel));
-    return watched && { ...watched, failing: watched.breaker.state === CircuitState.Open };
+    return watched && { ...watched, failing: isResting(watched) };
   }
 
   private watched(key: string): Watched {
@@ -72,10 +66,13 @@ export class RouteHealth {
     if (known) return known;
     if (this.routes.size >= ROUTES_MAX) this.routes.clear();
     const breaker = circuitBreaker(handleWhen(isRoutesFault), {
-      halfOpenAfter: new ExponentialBackoff(RECOVERY),
+      halfOpenAfter: REST_MS,
       breaker: new SamplingBreaker(FAILING),
     });
-    const watched = { breaker, latencyMs: [], tokensPerSecond: [] };
+    const watched: Watched = { breaker, openedAt: 0, latencyMs: [], tokensPerSecond: [] };
+    breaker.onBreak(() => {
+      watched.openedAt = Date.now();
+    });
     this.routes.set(key, watched);
     return watched;
   }
@@ -83,18 +80,24 @@ export class RouteHealth {
 
 const keyOf = (providerId: string, upstreamModel: string): string => `${providerId} ${upstreamModel}`;
 
-const isRoutesFault = (error: Error): boolean =>
-  error instanceof ProviderError && error.failure !== 'refused' && error.details.status !== CALLER_LEFT;
+/** The breaker itself makes callers wait for the one that tries; here they go elsewhere. */
+const isResting = ({ breaker, openedAt }: Watched): boolean =>
+  breaker.state === CircuitState.HalfOpen || (breaker.state === CircuitState.Open && Date.now() - openedAt < REST_MS);
 
-/** Status of a call that ended because its caller had left (nginx's 499). */
-export const CALLER_LEFT = 499;
+const isRoutesFault = (error: Error): boolean =>
+  error instanceof ProviderError && error.failure !== 'refused' && !isCallerLeft(error);
+
+const CIRCUIT_OPEN = 'circuit_open';
+
+/** Whether nobody was called, because the route is given time to recover. */
+export const isCircuitOpen = ({ details }: ProviderError): boolean => details.code === CIRCUIT_OPEN;
 
 const resting = ({ name }: Provider): ProviderError =>
   new ProviderError('overloaded', `${name} has failed too often and is given time to recover.`, {
     provider: name,
     status: 0,
-    retryAfterSeconds: RECOVERY.initialDelay / 1_000,
-    code: 'circuit_open',
+    retryAfterSeconds: REST_MS / 1_000,
+    code: CIRCUIT_OPEN,
   });
 
 function keep(samples: number[], sample: number): void {

@@ -5,11 +5,10 @@ import {
   type ChatSink,
   type ChatStream,
   type CompletedChat,
+  callerLeft,
   type Provider,
-  ProviderError,
   type ReportedUsage,
 } from '../provider.js';
-import { CALLER_LEFT } from '../route-health.js';
 import { type DemoAnswer, demoAnswer } from './demo-answer.js';
 
 const PACE_MS = 4;
@@ -100,7 +99,7 @@ class DemoStream implements ChatStream {
   }
 }
 
-const left = () => new ProviderError('unavailable', 'The caller left.', { provider: 'demo', status: CALLER_LEFT });
+const left = () => callerLeft('demo');
 const newId = () => `chatcmpl-demo-${randomUUID()}`;
 const head = (id: string, { upstreamModel }: ChatCall, object: string): ChatObject => ({
   id,

@@ -3,12 +3,12 @@ import {
   type ChatSink,
   type ChatStream,
   type CompletedChat,
+  callerLeft,
   type Embedded,
   type EmbeddingCall,
   type Provider,
   ProviderError,
 } from '../provider.js';
-import { CALLER_LEFT } from '../route-health.js';
 import { CannotSay, type WireFormat } from '../wire-format.js';
 import { AnswerAtOnce } from './answer-at-once.js';
 import { AnswerInChunks } from './answer-in-chunks.js';
@@ -104,7 +104,7 @@ export class HttpProvider implements Provider {
     if (signal === undefined) return;
     const abort = () => {
       call.abort();
-      reject(new ProviderError('unavailable', 'The caller left.', { provider: this.name, status: CALLER_LEFT }));
+      reject(callerLeft(this.name));
     };
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
