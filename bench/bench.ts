@@ -1,6 +1,6 @@
 /** What every suite works with: the servers to compare, one way to measure a cell, and how long cells last. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { startGateway } from './gateway.js';
+import { type Counters, startGateway } from './gateway.js';
 import type { Cell, CellResult } from './load/cell.js';
 import { type CpuTimes, cpuTimes } from './process-facts.js';
 import { type LoadGenerator, startLoadGenerator, startServer, startUpstream } from './processes.js';
@@ -11,7 +11,8 @@ export type TargetName = (typeof TARGETS)[number];
 /** Most connections of any cell, and so the accounts that it takes to give each its own. */
 export const CONNECTIONS_MAX = 64;
 
-interface Target {
+/** A server and who calls it. */
+export interface Target {
   port: number;
   keys: string[];
   /** The process whose CPU counts; the provider itself has none. */
@@ -37,7 +38,7 @@ export interface Bench {
   workFolder: string;
   load: LoadGenerator;
   /** A server of its own for a suite that must count from the start. */
-  startGateway(): ReturnType<typeof startGateway>;
+  startGateway(env?: Record<string, string>): ReturnType<typeof startGateway>;
   measure(target: TargetName, load: Load): Promise<Measured>;
   stop(): Promise<void>;
 }
@@ -55,7 +56,8 @@ export async function openBench({ quick, command, standIn, passThroughCommand, w
   const load = startLoadGenerator();
   const passThroughEnv = { OPENAI_BASE_URL: `http://127.0.0.1:${upstream.port}/v1`, OPENAI_API_KEY: 'sk-upstream' };
   const passThrough = await startServer(passThroughCommand, passThroughEnv, `${workFolder}/pass-through.log`);
-  const openGateway = () => startGateway({ command, standIn, upstreamPort: upstream.port, workFolder });
+  const openGateway = (env: Record<string, string> = {}) =>
+    startGateway({ command, standIn, upstreamPort: upstream.port, workFolder, env });
   const gateway = await openGateway();
   const ownKeys = await gateway.openAccounts(CONNECTIONS_MAX);
   const targets: Record<TargetName, Target> = {
@@ -72,24 +74,34 @@ export async function openBench({ quick, command, standIn, passThroughCommand, w
     workFolder,
     load,
     startGateway: openGateway,
-    async measure(target, cell) {
-      const { port, keys, pid } = targets[target];
-      const counters = () => (pid === gateway.pid ? gateway.counters() : { appends: Number.NaN, events: Number.NaN });
-      const before = await counters();
-      const cpuBefore = timesOf(pid);
-      const result = await load.run({ ...cell, port, keys });
-      await rest(pid);
-      const cpuAfter = timesOf(pid);
-      const after = await counters();
-      const appendsPerEvent = (after.appends - before.appends) / (after.events - before.events);
-      return { ...result, target, cpu: difference(cpuAfter, cpuBefore), appendsPerEvent };
-    },
+    measure: (target, cell) =>
+      measureOn(load, targets[target], target, cell, async () =>
+        targets[target].pid === gateway.pid ? gateway.counters() : { appends: Number.NaN, events: Number.NaN },
+      ),
     async stop() {
       load.stop();
       await Promise.all([passThrough.stop(), gateway.stop()]);
       upstream.stop();
     },
   };
+}
+
+/** One cell against one server, and what it cost that server. @param target its column in the table */
+export async function measureOn(
+  load: LoadGenerator,
+  { port, keys, pid }: Target,
+  target: TargetName,
+  cell: Load,
+  counters: () => Promise<Counters>,
+): Promise<Measured> {
+  const before = await counters();
+  const cpuBefore = timesOf(pid);
+  const result = await load.run({ ...cell, port, keys });
+  await rest(pid);
+  const cpuAfter = timesOf(pid);
+  const after = await counters();
+  const appendsPerEvent = (after.appends - before.appends) / (after.events - before.events);
+  return { ...result, target, cpu: difference(cpuAfter, cpuBefore), appendsPerEvent };
 }
 
 const timesOf = (pid: number | undefined): CpuTimes =>

@@ -24,20 +24,34 @@ export interface GatewayOptions {
   upstreamPort: number;
   /** Data and logs go below it. */
   workFolder: string;
+  /** Laid over the environment that every server gets. */
+  env?: Record<string, string>;
 }
 
-export async function startGateway({ command, standIn, upstreamPort, workFolder }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({
+  command,
+  standIn,
+  upstreamPort,
+  workFolder,
+  env: laidOver,
+}: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(workFolder, 'server-'));
   // The embedded PostgreSQL may run as a user of its own, which has to pass through.
   chmodSync(folder, 0o755);
+  const upstream = `http://127.0.0.1:${upstreamPort}`;
   const env = {
     HOST: '127.0.0.1',
     DATA_DIR: join(folder, 'data'),
     ADMIN_TOKEN,
     OPENAI_API_KEY: 'sk-upstream',
-    OPENAI_BASE_URL: `http://127.0.0.1:${upstreamPort}/v1`,
+    OPENAI_BASE_URL: `${upstream}/v1`,
+    ANTHROPIC_API_KEY: 'sk-upstream',
+    ANTHROPIC_BASE_URL: upstream,
+    GEMINI_API_KEY: 'sk-upstream',
+    GEMINI_BASE_URL: upstream,
     RATE_LIMITS: 'free=0,premium=0,enterprise=0,internal=0',
     LOG_LEVEL: 'info',
+    ...laidOver,
   };
   const server = await startServer(command, env, join(folder, 'server.log'));
   const admin = (path: string, body: object) => post(`http://127.0.0.1:${server.port}/api/v3/admin/accounts${path}`, body);

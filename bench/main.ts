@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: starts a fake provider, a bare pass-through and the server, loads them from a process of its own, and
- * prints one table. Options: `--suite completions|streams|memory|ledger|accounts|rebuild|verify` (all by default), `--quick`,
+ * prints one table. Options: `--suite completions|streams|translation|bodies|counting|memory|
+ * ledger|accounts|rebuild|verify` (all by default), `--quick`,
  * `--json <file>`, `--server-command "<command>"`, `--stand-in` (that command has no accounts and no counters).
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { accounts } from './accounts.js';
 import { openBench } from './bench.js';
+import { bodies } from './bodies.js';
 import { completions } from './completions.js';
+import { counting } from './counting.js';
 import { ledger } from './ledger.js';
 import { machineFacts } from './machine.js';
 import { memory } from './memory.js';
@@ -18,9 +21,21 @@ import { rebuild } from './rebuild.js';
 import { renderMachine, renderTable } from './report.js';
 import type { Row, Suite } from './samples.js';
 import { streams } from './streams.js';
+import { translation } from './translation.js';
 import { verify } from './verify.js';
 
-const SUITES: Record<string, Suite | undefined> = { completions, streams, memory, ledger, accounts, rebuild, verify };
+const SUITES: Record<string, Suite | undefined> = {
+  completions,
+  streams,
+  translation,
+  bodies,
+  counting,
+  memory,
+  ledger,
+  accounts,
+  rebuild,
+  verify,
+};
 
 const { values: options } = parseArgs({
   options: {

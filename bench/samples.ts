@@ -37,7 +37,7 @@ export interface NamedLoad {
 }
 
 /** Runs every load against every target, round after round, so that what drifts in the machine falls on all of them. */
-export async function sample(bench: Bench, loads: NamedLoad[]): Promise<Samples> {
+export async function sample(bench: Pick<Bench, 'rounds' | 'measure'>, loads: NamedLoad[]): Promise<Samples> {
   const samples = new Samples();
   for (let round = 0; round < bench.rounds; round++) {
     for (const { name, load, targets = TARGETS } of loads) {
@@ -59,11 +59,18 @@ export class Samples {
     this.measured.set(cell, [...(this.measured.get(cell) ?? []), measured]);
   }
 
+  /** Everything measured in one cell, in the order of the rounds. */
+  all(cell: string): readonly Measured[] {
+    return this.measured.get(cell) ?? [];
+  }
+
   /** The median over the rounds, for each target that the cell was measured on. */
   medians(cell: string, pick: (measured: Measured) => number): Values {
     const values: Values = {};
     for (const name of TARGETS) {
-      const picked = (this.measured.get(cell) ?? []).filter(({ target }) => target === name).map(pick);
+      const picked = this.all(cell)
+        .filter(({ target }) => target === name)
+        .map(pick);
       if (picked.length > 0) values[name] = median(picked);
     }
     return values;
@@ -90,7 +97,11 @@ export function median(values: number[]): number {
 }
 
 /** Warms the code of every server up: a figure from half-compiled code is a figure about the compiler. */
-export async function warmUp(bench: Bench, load: Load): Promise<void> {
+export async function warmUp(
+  bench: Pick<Bench, 'quick' | 'measure'>,
+  load: Load,
+  targets: readonly TargetName[] = TARGETS,
+): Promise<void> {
   const seconds = bench.quick ? 3 : 8;
-  for (const target of TARGETS) await bench.measure(target, { ...load, seconds });
+  for (const target of targets) await bench.measure(target, { ...load, seconds });
 }

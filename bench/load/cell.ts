@@ -3,6 +3,8 @@ export interface Cell {
   port: number;
   /** Bearer tokens; connection i uses the i-th, round about. */
   keys: string[];
+  /** Where the calls go; `/v1/chat/completions` without it. */
+  path?: string;
   /** The JSON body of every call. */
   body: string;
   connections: number;

@@ -98,9 +98,9 @@ class Tally {
   }
 }
 
-function requestBytes({ port, keys, body }: Cell, index: number): Buffer {
+function requestBytes({ port, keys, path = '/v1/chat/completions', body }: Cell, index: number): Buffer {
   const head = [
-    'POST /v1/chat/completions HTTP/1.1',
+    `POST ${path} HTTP/1.1`,
     `host: 127.0.0.1:${port}`,
     `authorization: Bearer ${keys[index % keys.length]}`,
     'content-type: application/json',
@@ -109,9 +109,12 @@ function requestBytes({ port, keys, body }: Cell, index: number): Buffer {
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
+/** What the last events of a whole stream hold: of a chat completion, and of a message. */
+const LAST_WORDS = ['[DONE]', 'message_stop'];
+
 function problemOf({ status, tail }: Exchange, { stream }: Cell): string | undefined {
   if (status !== 200) return `status ${status}: ${tail}`;
-  return stream === true && !tail.includes('[DONE]') ? 'stream without [DONE]' : undefined;
+  return stream === true && !LAST_WORDS.some((word) => tail.includes(word)) ? 'stream without its end' : undefined;
 }
 
 function quantiles(values: number[]): Quantiles {

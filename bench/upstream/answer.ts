@@ -33,7 +33,8 @@ interface Frame {
 
 const TEXT = 'word ';
 
-const textsOf = ({ text = TEXT, chunks, toolCalls }: Behaviour): readonly string[] =>
+/** The content deltas. */
+export const textsOf = ({ text = TEXT, chunks, toolCalls }: Behaviour): readonly string[] =>
   typeof text === 'string' ? Array<string>(chunks ?? (toolCalls === undefined ? 3 : 0)).fill(text) : text;
 
 const toolCallsOf = ({ toolCalls = [] }: Behaviour): ToolCall[] =>

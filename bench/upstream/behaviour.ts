@@ -1,4 +1,5 @@
 import type { Dialect, UsageFigures } from './openai-wire.js';
+import { letters, prose } from './prose.js';
 
 /** How one call is answered. Everything is optional: `{}` is a healthy answer of three chunks. */
 export interface Behaviour {
@@ -72,6 +73,8 @@ const usage = (field: keyof UsageFigures) => (behaviour: Mutable, value: string)
 const DIRECTIVES: Record<string, (behaviour: Mutable, value: string) => void> = {
   chunks: (b, v) => (b.chunks = count(v)),
   text: (b, v) => (b.text = v),
+  prose: (b, v) => (b.text = prose(count(v))),
+  letters: (b, v) => (b.text = letters(count(v))),
   think: (b, v) => (b.reasoning = Array<string>(count(v)).fill('hmm ')),
   tools: (b) => (b.toolCalls = [{ name: 'get_weather', arguments: '{"city":"Zürich"}' }]),
   finish: (b, v) => (b.finishReason = v === 'null' ? null : v),

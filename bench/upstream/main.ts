@@ -1,11 +1,12 @@
 /**
- * The provider of the benchmark, in a process of its own: answers by the directives in the prompt, every byte computed
- * once and kept, nothing logged, so that it stays far from being the bottleneck. `node upstream/main.js` sends its port.
+ * The providers of the benchmark, in a process of its own: answers OpenAI's, Anthropic's and Gemini's requests by the directives in
+ * the prompt, every byte computed once and kept, nothing logged, so that it stays far from being the bottleneck.
+ * `node upstream/main.js` sends its port.
  */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { jsonAnswer, streamAnswer, usageOf } from './answer.js';
 import { parseDirectives } from './behaviour.js';
+import { type Asked, askedBy, partsOf } from './parts.js';
 
 interface Plan {
   delayMs: number;
@@ -15,27 +16,24 @@ interface Plan {
 }
 
 const plans = new Map<string, Plan>();
-const MARKS = { stream: '"stream":true', usage: '"include_usage":true' };
+/** A directive whose answer is made anew for each call: a text that is counted twice is counted but once, from a cache. */
+const NEW_EACH_TIME = 'letters=';
 
-/** The body is searched, not parsed: parsing would be a third of the work done here. */
-function planOf(body: string): Plan {
-  const stream = body.includes(MARKS.stream);
-  const includeUsage = body.includes(MARKS.usage);
+function planOf(url: string, body: string): Plan {
+  const asked = askedBy(url, body);
   const opening = body.indexOf('[[');
   const directives = opening === -1 ? '' : body.slice(opening, body.indexOf(']]', opening) + 2);
-  const key = `${stream} ${includeUsage} ${directives}`;
-  const plan = plans.get(key) ?? prepare(stream, includeUsage, directives);
+  if (directives.includes(NEW_EACH_TIME)) return prepare(asked, directives);
+  const key = `${JSON.stringify(asked)} ${directives}`;
+  const plan = plans.get(key) ?? prepare(asked, directives);
   plans.set(key, plan);
   return plan;
 }
 
-function prepare(stream: boolean, includeUsage: boolean, directives: string): Plan {
+function prepare(asked: Asked, directives: string): Plan {
   const behaviour = parseDirectives(directives);
-  const envelope = { id: 'chatcmpl-bench', model: 'gpt-4o-mini', dialect: 'openai', includeUsage } as const;
-  const usage = usageOf(behaviour, 0);
-  const answer = (stream ? streamAnswer : jsonAnswer)(behaviour, envelope, usage);
-  const parts = answer.writes.map(({ pieces }) => Buffer.concat(pieces));
-  const headers = stream
+  const parts = partsOf(asked, behaviour);
+  const headers = asked.stream
     ? ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache']
     : ['content-type', 'application/json', 'content-length', String(Buffer.concat(parts).length)];
   return { delayMs: behaviour.delayMs ?? 0, headers, parts };
@@ -70,7 +68,7 @@ const server = createServer((request, response) => {
   request.on('data', (part: string) => {
     body += part;
   });
-  request.on('end', () => play(planOf(body), response));
+  request.on('end', () => play(planOf(request.url ?? '', body), response));
 });
 server.keepAliveTimeout = 120_000;
 server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
