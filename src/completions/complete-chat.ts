@@ -77,7 +77,7 @@ export class ChatCompletion {
 
   private async outcome(generation: Generation, { completion, usage, upstreamId }: CompletedChat): Promise<Outcome> {
     const choices = asChoices(completion['choices']);
-    const text = choices.map((choice) => generatedText(choice['message'] as never)).join('');
+    const text = () => choices.map((choice) => generatedText(choice['message'] as never)).join('');
     const counted = await this.estimate.complete(generation, usage, text);
     const durationMs = Math.max(0, this.clock.now() - generation.at);
     const finishReason = choices[0]?.['finish_reason'];

@@ -43,7 +43,7 @@ export class TextEmbedding {
     const { embedded, by } = await this.served(first, request);
     // There is no answer to count: a provider that reports its prompt has reported all.
     const reported = embedded.usage && { ...embedded.usage, usage: { output_visible: 0, ...embedded.usage.usage } };
-    const counted = await this.estimate.complete(by, reported, '');
+    const counted = await this.estimate.complete(by, reported, () => '');
     const { usage, cost } = chargeFor(by, { ...counted.usage, output_visible: 0 });
     const durationMs = Math.max(0, this.clock.now() - by.at);
     await this.settlements.settle(by, {

@@ -145,7 +145,7 @@ export class ChatStreaming {
 
   private async outcome({ generation, latencyMs }: AcceptedStream, relay: StreamRelay, end: StreamEnd): Promise<Outcome> {
     const outcome = relay.isConnected ? OUTCOME[end.as] : 'client_gone';
-    const counted = await this.estimate.complete(generation, relay.reported, relay.generatedText);
+    const counted = await this.estimate.complete(generation, relay.reported, () => relay.generatedText);
     // The provider's figures, though nobody was there any more to be served.
     const source = counted.source === 'provider' && end.as !== 'client_gone' && !relay.isConnected ? 'drained' : counted.source;
     const anomalies =

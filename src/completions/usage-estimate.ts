@@ -33,17 +33,17 @@ export class UsageEstimate implements OnApplicationShutdown {
 
   /**
    * The provider's figures where it reported them; what it left out of them, or all of it, estimated.
-   * @param generated the text that the provider has delivered
+   * @param generated the text that the provider has delivered: put together only where it has to be counted
    */
   async complete(
     generation: Generation,
     reported: ReportedUsage | undefined,
-    generated: string,
+    generated: () => string,
   ): Promise<Pick<Outcome, 'usage' | 'source' | 'anomalies'>> {
     const known = reported?.usage ?? {};
     const anomalies = reported?.anomalies ?? [];
     if (says(known, 'input_') && says(known, 'output_')) return { usage: known, source: 'provider', anomalies };
-    const { input_uncached, output_visible } = await this.of(generation, generated);
+    const { input_uncached, output_visible } = await this.of(generation, generated());
     const missing = {
       ...(says(known, 'input_') ? {} : { input_uncached }),
       ...(says(known, 'output_') ? {} : { output_visible }),
