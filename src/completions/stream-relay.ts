@@ -58,8 +58,7 @@ export class StreamRelay implements ChatSink {
   /** Whether anything generated has come from the provider. */
   generated = false;
   finishReason: string | undefined;
-  /** Text of chunks that were parsed, and of those that were not: as the inside of a JSON string. */
-  private parsedText = '';
+  /** All text in its order, as the inside of a JSON string: most chunks are not parsed. */
   private literals = '';
   textCut = false;
   /** Takes the frames, also those that nobody is there to get. */
@@ -143,8 +142,7 @@ export class StreamRelay implements ChatSink {
     if (this.over) return;
     if (content.length > '""'.length) {
       this.generated = true;
-      if (this.literals.length < TEXT_KEPT_MAX) this.literals += content.slice(1, -1);
-      else this.textCut = true;
+      this.keep(content);
       this.call?.took?.(content.slice(1, -1), true);
     }
     if (!this.clientGone || this.recording) this.pass(this.frames?.text(index, content) ?? '');
@@ -152,7 +150,7 @@ export class StreamRelay implements ChatSink {
 
   /** What has been generated, for a tokenizer to count. */
   get generatedText(): string {
-    return this.parsedText + (JSON.parse(`"${this.literals}"`) as string);
+    return JSON.parse(`"${this.literals}"`) as string;
   }
 
   usage(reported: ReportedUsage): void {
@@ -211,9 +209,14 @@ export class StreamRelay implements ChatSink {
     if (!hasContent(delta)) return;
     this.generated = true;
     const text = generatedText(delta);
-    if (this.parsedText.length < TEXT_KEPT_MAX) this.parsedText += text;
-    else this.textCut = true;
+    this.keep(JSON.stringify(text));
     this.call?.took?.(text, false);
+  }
+
+  /** @param literal with its quotes */
+  private keep(literal: string): void {
+    if (this.literals.length < TEXT_KEPT_MAX) this.literals += literal.slice(1, -1);
+    else this.textCut = true;
   }
 
   private open(): void {

@@ -42,13 +42,18 @@ export function candidatesFor(request: ChatRequest, sources: Sources): readonly 
   const ordered = acrossModels
     ? inOrder(allowed.flat(), by, wishes, sources.health)
     : allowed.flatMap((each) => inOrder(each, by, wishes, sources.health));
-  const [first, ...others] = ordered;
+  const distinct = ordered.filter((each, index) => ordered.findIndex((other) => isSameCall(other, each)) === index);
+  const [first, ...others] = wishes.allow_fallbacks === false && !wishes.order?.length ? firstOfEachModel(distinct) : distinct;
   if (first === undefined) throw noEndpoints(named.map(({ model }) => model.id));
-  return [
-    first,
-    ...(wishes.allow_fallbacks === false && !wishes.order ? others.filter((each) => each.model !== first.model) : others),
-  ];
+  return [first, ...others];
 }
+
+/** A model that is named twice, by another name or for another order, is not called twice by the same route. */
+const isSameCall = (one: Candidate, other: Candidate): boolean =>
+  one.model.id === other.model.id && one.route === other.route && one.variant.thinking === other.variant.thinking;
+
+const firstOfEachModel = (candidates: readonly Candidate[]): Candidate[] =>
+  candidates.filter(({ model }, index) => candidates.findIndex((other) => other.model.id === model.id) === index);
 
 const modelNames = ({ model, models }: ChatRequest): string[] => [
   ...new Set([...(model == null ? [] : [model]), ...(models ?? [])]),
@@ -76,9 +81,9 @@ const isFree = ({ pricing }: PricedModel): boolean => Number(pricing.prompt) ===
 function isAllowed(candidate: Candidate, wishes: ProviderPreferences, request: ChatRequest): boolean {
   const { provider, route, model } = candidate;
   const isNamed = (names: readonly string[] | null | undefined) => names?.some((name) => isName(name, candidate)) ?? false;
-  if (wishes.only && !isNamed(wishes.only)) return false;
+  if (wishes.only?.length && !isNamed(wishes.only)) return false;
   if (isNamed(wishes.ignore)) return false;
-  if (wishes.order && wishes.allow_fallbacks === false && !isNamed(wishes.order)) return false;
+  if (wishes.order?.length && wishes.allow_fallbacks === false && !isNamed(wishes.order)) return false;
   if (wishes.data_collection === 'deny' && route.dataCollection !== 'deny') return false;
   if (wishes.quantizations?.length && !wishes.quantizations.includes((route.quantization ?? 'unknown') as 'unknown'))
     return false;
@@ -138,6 +143,8 @@ function inOrder(
   { order }: ProviderPreferences,
   health: RouteHealth,
 ): Candidate[] {
+  // The usual case: there is nothing to put in order.
+  if (candidates.length < 2) return [...candidates];
   const rank = (candidate: Candidate) => {
     const index = order?.findIndex((name) => isName(name, candidate)) ?? -1;
     return index === -1 ? (order?.length ?? 0) : index;
