@@ -5,9 +5,9 @@ import { type PricedModel, quoteOf, type TokenBounds } from '../pricing/index.js
 import { outputPlan, type Provider } from '../providers/index.js';
 import type { ChatRequest } from './chat-request.js';
 import type { Attempt } from './generation.js';
-import { outputLimit } from './output-limit.js';
 import type { Candidate } from './routing/candidates.js';
-import { tokenBounds } from './token-bounds.js';
+import { outputLimit } from './tokens/output-limit.js';
+import { tokenBounds } from './tokens/token-bounds.js';
 
 /**
  * The call that a candidate would get for a request. @param limit on the output of a choice where the caller names none: less

@@ -6,8 +6,8 @@ import type { NanoCredits } from '../kernel/credits.js';
 import { isCallerLeft, isCircuitOpen, ProviderError, RouteHealth } from '../providers/index.js';
 import { attemptBy, worstCost } from './attempt.js';
 import { logFailure } from './completions.problems.js';
+import { ReservationTimes } from './ends/live-generations.js';
 import { attemptOf, causeOf, type Generation } from './generation.js';
-import { ReservationTimes } from './live-generations.js';
 import type { Candidate } from './routing/candidates.js';
 
 /** A provider that says when to come back is taken at its word where that is soon, and nobody else can serve. */

@@ -4,8 +4,8 @@ import type { Principal } from '../http/authentication.js';
 import { RateLimits } from '../http/rate-limit.js';
 import { idempotencyKeyOf } from '../idempotency/index.js';
 import type { AskedChat } from './asked-chat.js';
-import { NamedChat } from './named-chat.js';
-import { UnnamedChat } from './unnamed-chat.js';
+import { NamedChat } from './repeats/named-chat.js';
+import { UnnamedChat } from './repeats/unnamed-chat.js';
 
 /** The one way of a completion, whatever its endpoint calls it: reserve, call, settle, answer in the endpoint's dialect. */
 @Injectable()

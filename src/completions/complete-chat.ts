@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { GatewayClock } from '../http/clock.js';
 import type { CompletedChat } from '../providers/index.js';
-import { asChoices, generatedText, hasContent, isServed, withoutReasoning } from './answer.js';
-import type { AnswerDialect } from './answer-dialect.js';
+import { asChoices, generatedText, hasContent, isServed, withoutReasoning } from './answers/answer.js';
+import type { AnswerDialect } from './answers/answer-dialect.js';
+import { usageBlock } from './answers/usage-block.js';
 import { Attempts, Unserved } from './attempts.js';
-import { chargeFor } from './charge.js';
 import { asProblem, logFailure, releaseReason } from './completions.problems.js';
+import { chargeFor } from './ends/charge.js';
+import { NOTHING, type Outcome, Settlements } from './ends/settlements.js';
 import type { Generation } from './generation.js';
-import { NOTHING, type Outcome, Settlements } from './settlements.js';
-import { usageBlock } from './usage-block.js';
-import { UsageEstimate } from './usage-estimate.js';
+import { UsageEstimate } from './tokens/usage-estimate.js';
 
 const OK = 200;
 

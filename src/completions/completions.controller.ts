@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { authenticateRequest } from '../http/authentication.guard.js';
 import { Authenticator } from '../http/authentication.js';
 import { parse } from '../http/validation.js';
-import { CHAT } from './chat-dialect.js';
+import { CHAT } from './answers/chat-dialect.js';
 import { ChatGateway } from './chat-gateway.js';
 import { chatRequest } from './chat-request.js';
 

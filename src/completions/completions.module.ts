@@ -1,21 +1,21 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
-import { AttemptEnds } from './attempt-ends.js';
 import { Attempts } from './attempts.js';
 import { ChatGateway } from './chat-gateway.js';
 import { ChatCompletion } from './complete-chat.js';
 import { CompletionsController } from './completions.controller.js';
-import { TextEmbedding } from './embed-texts.js';
-import { EmbeddingsController } from './embeddings.controller.js';
-import { LiveGenerations } from './live-generations.js';
-import { NamedChat } from './named-chat.js';
-import { OpenEndedAnswers } from './open-ended-answers.js';
-import { OrphanedAnswers } from './orphaned-answers.js';
+import { TextEmbedding } from './embeddings/embed-texts.js';
+import { EmbeddingsController } from './embeddings/embeddings.controller.js';
+import { LiveGenerations } from './ends/live-generations.js';
+import { Settlements } from './ends/settlements.js';
 import { QuoteController } from './quote.controller.js';
-import { Settlements } from './settlements.js';
+import { AttemptEnds } from './repeats/attempt-ends.js';
+import { NamedChat } from './repeats/named-chat.js';
+import { OrphanedAnswers } from './repeats/orphaned-answers.js';
+import { UnnamedChat } from './repeats/unnamed-chat.js';
 import { GenerationStart } from './start-generation.js';
 import { ChatStreaming } from './stream-chat.js';
-import { UnnamedChat } from './unnamed-chat.js';
-import { UsageEstimate } from './usage-estimate.js';
+import { OpenEndedAnswers } from './tokens/open-ended-answers.js';
+import { UsageEstimate } from './tokens/usage-estimate.js';
 
 @Module({
   controllers: [CompletionsController, EmbeddingsController, QuoteController],

@@ -9,12 +9,12 @@ import { PriceBook } from '../pricing/index.js';
 import { RouteHealth, Routing } from '../providers/index.js';
 import { affordableTokens, attemptBy, quoteBehind, worstCost } from './attempt.js';
 import type { ChatRequest } from './chat-request.js';
+import { LiveGenerations, ReservationTimes } from './ends/live-generations.js';
+import { Settlements } from './ends/settlements.js';
 import { type Attempt, causeOf, type Generation, newGenerationId } from './generation.js';
-import { LiveGenerations, ReservationTimes } from './live-generations.js';
-import { outputLimit } from './output-limit.js';
 import { paymentRequired } from './payment-problems.js';
 import { type Candidate, candidatesFor, type Task } from './routing/candidates.js';
-import { Settlements } from './settlements.js';
+import { outputLimit } from './tokens/output-limit.js';
 
 /** An attempt at a named request: two processes that run the same one reserve under the same id, and only one of them does. */
 export type NamedAttempt = Pick<Claim, 'generationId' | 'holder'>;

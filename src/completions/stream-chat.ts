@@ -4,18 +4,18 @@ import { ApiError } from '../http/api-error.js';
 import { GatewayClock } from '../http/clock.js';
 import { completionTokens } from '../pricing/index.js';
 import { ProviderError } from '../providers/index.js';
-import { isServed } from './answer.js';
-import type { AnswerDialect, StreamFrames, UsageBlock } from './answer-dialect.js';
+import { isServed } from './answers/answer.js';
+import type { AnswerDialect, StreamFrames, UsageBlock } from './answers/answer-dialect.js';
+import { usageBlock } from './answers/usage-block.js';
 import { Attempts, Unserved, withFailure } from './attempts.js';
-import { chargeFor } from './charge.js';
 import { asProblem, logFailure, problemOfProvider, releaseReason } from './completions.problems.js';
+import { chargeFor } from './ends/charge.js';
+import { NOTHING, type Outcome, Settlements } from './ends/settlements.js';
 import type { Generation } from './generation.js';
-import { type MeteredText, OpenEndedAnswers } from './open-ended-answers.js';
-import type { StreamKeeping } from './recording.js';
-import { NOTHING, type Outcome, Settlements } from './settlements.js';
+import type { StreamKeeping } from './repeats/recording.js';
 import { type StreamEnd, StreamRelay } from './stream-relay.js';
-import { usageBlock } from './usage-block.js';
-import { UsageEstimate } from './usage-estimate.js';
+import { type MeteredText, OpenEndedAnswers } from './tokens/open-ended-answers.js';
+import { UsageEstimate } from './tokens/usage-estimate.js';
 
 const OK = 200;
 

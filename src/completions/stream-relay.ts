@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { ChatObject, ChatSink, ChatStream, ProviderError, ReportedUsage } from '../providers/index.js';
-import { asChoices, generatedText, hasContent, withoutReasoning } from './answer.js';
-import type { StreamFrames } from './answer-dialect.js';
-import type { Recording, StreamKeeping } from './recording.js';
+import { asChoices, generatedText, hasContent, withoutReasoning } from './answers/answer.js';
+import type { StreamFrames } from './answers/answer-dialect.js';
+import type { Recording, StreamKeeping } from './repeats/recording.js';
 
 /** How a stream ended. */
 export type StreamEnd =

@@ -189,7 +189,14 @@ describe('a process that dies', () => {
     const body = chat('claimed by the dead');
     const dead = openIdempotentRequests(databaseUrl);
     const { userId: accountId, hash } = customer;
-    const scope = principalScope({ accountId, keyId: hash.slice(0, 16), kind: 'inference', tier: '', username: '', position: 0n });
+    const scope = principalScope({
+      accountId,
+      keyId: hash.slice(0, 16),
+      kind: 'inference',
+      tier: '',
+      username: '',
+      position: 0n,
+    });
     const content = `POST ${V1}\n${canonicalJson(body)}`;
     const claimed = await dead.claim({ scope, key, credential: customer.key, content });
     await dead.close();

@@ -1,7 +1,7 @@
 /** What a process keeps for clients that may never ask again is bounded; the longest kept goes first. */
 import { expect, test } from '@jest/globals';
 import type { AskedChat } from '../../src/completions/asked-chat.js';
-import { OrphanedAnswers } from '../../src/completions/orphaned-answers.js';
+import { OrphanedAnswers } from '../../src/completions/repeats/orphaned-answers.js';
 
 const MB = 1024 * 1024;
 

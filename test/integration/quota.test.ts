@@ -30,7 +30,9 @@ class TestAuthenticator extends Authenticator {
   async authenticate(apiKey: string): Promise<Principal | undefined> {
     const [accountId = '', keyId = ''] = apiKey.split('/');
     const position = positions.get(accountId);
-    return position === undefined ? undefined : { accountId, keyId, kind: 'inference', tier: 'of the key', username: 'of the key', position };
+    return position === undefined
+      ? undefined
+      : { accountId, keyId, kind: 'inference', tier: 'of the key', username: 'of the key', position };
   }
 }
 class TestClock extends GatewayClock {

@@ -8,10 +8,10 @@ import type { AccountCommand } from '../../src/accounts/domain/account.decider.j
 import { available } from '../../src/accounts/domain/account.js';
 import { type AccountEvent, accountStream } from '../../src/accounts/domain/accounts.events.js';
 import { findReservationEnd } from '../../src/accounts/find-reservation-end.js';
+import { LiveGenerations, ReservationTimes } from '../../src/completions/ends/live-generations.js';
+import type { PendingEnd } from '../../src/completions/ends/settlement-retries.js';
+import { Settlements } from '../../src/completions/ends/settlements.js';
 import type { Generation } from '../../src/completions/generation.js';
-import { LiveGenerations, ReservationTimes } from '../../src/completions/live-generations.js';
-import type { PendingEnd } from '../../src/completions/settlement-retries.js';
-import { Settlements } from '../../src/completions/settlements.js';
 import { startEventStoreNode } from '../../src/embedded/event-store/node.js';
 import { seal } from '../../src/event-store/envelope.js';
 import { EventStore } from '../../src/event-store/event-store.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
-import { cutLongWords } from '../../src/completions/long-words.js';
+import { cutLongWords } from '../../src/completions/tokens/long-words.js';
 
 const PROSE =
   'She said: “It’s 12,5 % more than in 2025!”\n\n\tif (a !== b) { return "ß"; } // 今天天气很好，我们去公园。\n'.repeat(50);

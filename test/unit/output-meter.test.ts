@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { OutputMeter } from '../../src/completions/output-meter.js';
+import { OutputMeter } from '../../src/completions/tokens/output-meter.js';
 
 /** A meter whose text has a token for every four bytes, for an account that can hold so many tokens. */
 function metered({ affordable, held = 100, most = 10_000 }: { affordable: number; held?: number; most?: number }) {

@@ -57,7 +57,8 @@ const ALIASES: Readonly<Record<string, string>> = { three: 'a/three' };
 const prices = { resolve: (name: string) => MODELS.find(({ id }) => id === (ALIASES[name] ?? name)) };
 
 /** As clients write them; checked and parsed as they are. */
-const asking = (request: object): ChatRequest => chatRequest.parse({ messages: [{ role: 'user', content: 'hello' }], ...request });
+const asking = (request: object): ChatRequest =>
+  chatRequest.parse({ messages: [{ role: 'user', content: 'hello' }], ...request });
 
 interface Circumstances {
   readonly health?: RouteHealth;
@@ -71,7 +72,10 @@ const found = (request: object, { health = new RouteHealth(), task = 'chat', by 
 const named = ({ model: { id }, provider, variant }: Candidate) =>
   `${id.slice(0, 1)}:${provider.id}${variant.thinking ? ' thinking' : ''}`;
 
-const of = (...args: Parameters<typeof found>): string => found(...args).map(named).join(', ');
+const of = (...args: Parameters<typeof found>): string =>
+  found(...args)
+    .map(named)
+    .join(', ');
 
 function refusalOf(...args: Parameters<typeof found>): unknown[] {
   try {
@@ -199,13 +203,22 @@ describe('several models', () => {
     [{ models: ['a/three', 'b/cheap'], provider: { only: ['gemini', 'acme'] } }, 'a:acme, a:gemini, b:acme'],
     [{ models: ['a/three', 'b/cheap'], provider: { max_price: { prompt: 1 } } }, B],
     [{ models: ['a/three', 'b/cheap'], provider: { allow_fallbacks: false } }, 'a:openai, b:acme'],
-    [{ models: ['a/three', 'b/cheap'], provider: { allow_fallbacks: false, order: ['openai', 'acme'] } }, 'a:openai, a:acme, b:openai, b:acme'],
+    [
+      { models: ['a/three', 'b/cheap'], provider: { allow_fallbacks: false, order: ['openai', 'acme'] } },
+      'a:openai, a:acme, b:openai, b:acme',
+    ],
     // The order of the models is the caller's, unless he says that it is none.
     [{ models: ['a/three', 'b/cheap'], provider: { sort: 'price' } }, `${ALL}, ${B}`],
     [{ models: ['a/three', 'b/cheap'], provider: { sort: { by: 'price' } } }, `${ALL}, ${B}`],
     [{ models: ['a/three', 'b/cheap'], provider: { sort: { by: 'price', partition: 'model' } } }, `${ALL}, ${B}`],
     [{ models: ['a/three', 'b/cheap'], provider: { sort: { by: 'price', partition: 'none' } } }, `${B}, ${ALL}`],
-    [{ models: ['a/three', 'b/cheap', 'c/free'], provider: { sort: { by: 'price', partition: 'none' }, allow_fallbacks: false } }, 'c:acme, b:acme, a:openai'],
+    [
+      {
+        models: ['a/three', 'b/cheap', 'c/free'],
+        provider: { sort: { by: 'price', partition: 'none' }, allow_fallbacks: false },
+      },
+      'c:acme, b:acme, a:openai',
+    ],
     [
       { models: ['a/three', 'b/cheap'], provider: { sort: { by: 'price', partition: 'none' }, order: ['gemini'] } },
       'a:gemini, b:acme, b:openai, a:openai, a:acme',
@@ -255,7 +268,11 @@ describe('suffixes', () => {
 });
 
 /** A route's figures: milliseconds to the first sign, and tokens a second. */
-const figures = (latency: number, throughput: number) => ({ failing: false, latencyMs: [latency], tokensPerSecond: [throughput] });
+const figures = (latency: number, throughput: number) => ({
+  failing: false,
+  latencyMs: [latency],
+  tokensPerSecond: [throughput],
+});
 const measured = Object.assign(new RouteHealth(), {
   of: (providerId: string) => ({ openai: figures(900, 50), acme: figures(100, 10), gemini: figures(500, 200) })[providerId],
 });
@@ -263,7 +280,10 @@ const measured = Object.assign(new RouteHealth(), {
 describe('what is failing', () => {
   async function failing(...ids: string[]): Promise<RouteHealth> {
     const health = new RouteHealth();
-    for (const { provider, model: { id } } of found({ models: ['a/three', 'b/cheap'] })) {
+    for (const {
+      provider,
+      model: { id },
+    } of found({ models: ['a/three', 'b/cheap'] })) {
       const upstreamModel = id.slice(2);
       const fail = () => Promise.reject(new ProviderError('unavailable', 'down', { provider: provider.name, status: 500 }));
       for (let calls = 0; calls < 20 && ids.includes(`${id.slice(0, 1)}:${provider.id}`); calls++)

@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import type { Principal } from '../http/authentication.js';
-import { GatewayClock } from '../http/clock.js';
-import { type Embedded, ProviderError } from '../providers/index.js';
-import { Attempts, Unserved } from './attempts.js';
-import { chargeFor } from './charge.js';
-import { asProblem, logFailure, releaseReason } from './completions.problems.js';
+import type { Principal } from '../../http/authentication.js';
+import { GatewayClock } from '../../http/clock.js';
+import { type Embedded, ProviderError } from '../../providers/index.js';
+import { usageBlock } from '../answers/usage-block.js';
+import { Attempts, Unserved } from '../attempts.js';
+import { asProblem, logFailure, releaseReason } from '../completions.problems.js';
+import { chargeFor } from '../ends/charge.js';
+import { Settlements } from '../ends/settlements.js';
+import type { Generation } from '../generation.js';
+import { GenerationStart } from '../start-generation.js';
+import { UsageEstimate } from '../tokens/usage-estimate.js';
 import { type EmbeddingsRequest, inputsOf, paidAs } from './embeddings-request.js';
-import type { Generation } from './generation.js';
-import { Settlements } from './settlements.js';
-import { GenerationStart } from './start-generation.js';
-import { usageBlock } from './usage-block.js';
-import { UsageEstimate } from './usage-estimate.js';
 
 const OK = 200;
 

@@ -1,9 +1,9 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { authenticateRequest } from '../http/authentication.guard.js';
-import { Authenticator } from '../http/authentication.js';
-import { parse } from '../http/validation.js';
-import { ChatGateway } from './chat-gateway.js';
+import { authenticateRequest } from '../../http/authentication.guard.js';
+import { Authenticator } from '../../http/authentication.js';
+import { parse } from '../../http/validation.js';
+import { ChatGateway } from '../chat-gateway.js';
 import { TextEmbedding } from './embed-texts.js';
 import { embeddingsRequest } from './embeddings-request.js';
 

@@ -1,7 +1,7 @@
-import { completionTokens } from '../pricing/index.js';
-import type { ChatObject, ReportedUsage } from '../providers/index.js';
+import { completionTokens } from '../../pricing/index.js';
+import type { ChatObject, ReportedUsage } from '../../providers/index.js';
+import type { Generation } from '../generation.js';
 import type { UsageBlock } from './answer-dialect.js';
-import type { Generation } from './generation.js';
 
 /**
  * The answer as OpenRouter gives it: our generation's id and model in place of the provider's, who served it, and none of the

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { JSON_TYPE, type KeptAnswer, prepareReplay, STREAM_TYPE } from '../idempotency/index.js';
-import type { AskedChat } from './asked-chat.js';
-import { type ChatAnswer, ChatCompletion } from './complete-chat.js';
+import { JSON_TYPE, type KeptAnswer, prepareReplay, STREAM_TYPE } from '../../idempotency/index.js';
+import type { AskedChat } from '../asked-chat.js';
+import { type ChatAnswer, ChatCompletion } from '../complete-chat.js';
+import { GenerationStart } from '../start-generation.js';
+import { ChatStreaming } from '../stream-chat.js';
 import { type ComingAnswer, OrphanedAnswers } from './orphaned-answers.js';
 import { Recording } from './recording.js';
-import { GenerationStart } from './start-generation.js';
-import { ChatStreaming } from './stream-chat.js';
 
 const OK = 200;
 

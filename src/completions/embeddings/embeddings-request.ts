@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { invalid } from '../http/validation.js';
-import type { ChatRequest } from './chat-request.js';
-import { providerPreferences } from './routing/provider-preferences.js';
+import { invalid } from '../../http/validation.js';
+import type { ChatRequest } from '../chat-request.js';
+import { providerPreferences } from '../routing/provider-preferences.js';
 
 const INPUTS_MAX = 2_048;
 const TOKENS_MAX = 300_000;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ANSWER_MAX_BYTES, contentOf, type KeptAnswer } from '../idempotency/index.js';
-import type { AskedChat } from './asked-chat.js';
+import { ANSWER_MAX_BYTES, contentOf, type KeptAnswer } from '../../idempotency/index.js';
+import type { AskedChat } from '../asked-chat.js';
 
 /** Bounds of what this process keeps for clients that may never ask again. */
 const ORPHANS_MAX = 1_000;

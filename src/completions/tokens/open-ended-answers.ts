@@ -1,11 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { AccountWriter } from '../accounts/index.js';
-import { nano } from '../kernel/credits.js';
-import { affordableTokens, worstCost } from './attempt.js';
-import { causeOf, type Generation } from './generation.js';
-import { ReservationTimes } from './live-generations.js';
+import { AccountWriter } from '../../accounts/index.js';
+import { nano } from '../../kernel/credits.js';
+import { affordableTokens, worstCost } from '../attempt.js';
+import { ReservationTimes } from '../ends/live-generations.js';
+import { causeOf, type Generation } from '../generation.js';
+import type { StreamRelay } from '../stream-relay.js';
 import { OutputMeter } from './output-meter.js';
-import type { StreamRelay } from './stream-relay.js';
 import { UsageEstimate } from './usage-estimate.js';
 
 /** o200k is OpenAI's tokenizer: others make more tokens of the same text. Of letters beyond ASCII, up to one a byte. */

@@ -1,9 +1,9 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { AccountWriter } from '../accounts/index.js';
-import { GatewayClock } from '../http/clock.js';
-import { ZERO } from '../kernel/credits.js';
-import type { AccountId, GenerationId } from '../kernel/ids.js';
-import type { Instant } from '../kernel/time.js';
+import { AccountWriter } from '../../accounts/index.js';
+import { GatewayClock } from '../../http/clock.js';
+import { ZERO } from '../../kernel/credits.js';
+import type { AccountId, GenerationId } from '../../kernel/ids.js';
+import type { Instant } from '../../kernel/time.js';
 
 /** By when a reservation must end, and how one whose call goes on longer is kept. */
 export class ReservationTimes {

@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { quoteOf, type Usage, type UsageClass } from '../pricing/index.js';
-import type { ReportedUsage } from '../providers/index.js';
-import type { ChatRequest } from './chat-request.js';
-import type { Generation } from './generation.js';
-import type { Outcome } from './settlements.js';
+import { quoteOf, type Usage, type UsageClass } from '../../pricing/index.js';
+import type { ReportedUsage } from '../../providers/index.js';
+import type { ChatRequest } from '../chat-request.js';
+import type { Outcome } from '../ends/settlements.js';
+import type { Generation } from '../generation.js';
 
 /** Longer texts are counted by the rate of this much of them. */
 const COUNTED_CHARACTERS_MAX = 50_000;

@@ -1,6 +1,6 @@
-import type { ApiError } from '../http/api-error.js';
-import type { ChatObject } from '../providers/index.js';
-import type { Generation } from './generation.js';
+import type { ApiError } from '../../http/api-error.js';
+import type { ChatObject } from '../../providers/index.js';
+import type { Generation } from '../generation.js';
 
 /** How an endpoint tells a completion to its client: as chat completion, or as the messages and responses of other APIs. */
 export interface AnswerDialect {

@@ -1,5 +1,5 @@
-import type { PricedModel, TokenBounds } from '../pricing/index.js';
-import type { ChatRequest } from './chat-request.js';
+import type { PricedModel, TokenBounds } from '../../pricing/index.js';
+import type { ChatRequest } from '../chat-request.js';
 
 /** Tokens that a provider's chat template may add around each message and around the whole. */
 const TEMPLATE_TOKENS_PER_MESSAGE = 16;

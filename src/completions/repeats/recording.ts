@@ -1,4 +1,4 @@
-import { ANSWER_MAX_BYTES } from '../idempotency/index.js';
+import { ANSWER_MAX_BYTES } from '../../idempotency/index.js';
 
 /** The frames of one stream, kept as text so that the stream can be given again; bounded. */
 export class Recording {

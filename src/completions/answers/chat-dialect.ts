@@ -1,8 +1,8 @@
-import type { ApiError } from '../http/api-error.js';
-import type { ChatObject } from '../providers/index.js';
+import type { ApiError } from '../../http/api-error.js';
+import type { ChatObject } from '../../providers/index.js';
+import type { Generation } from '../generation.js';
 import { asChoices, completionBody } from './answer.js';
 import type { AnswerDialect, StreamFrames, UsageBlock } from './answer-dialect.js';
-import type { Generation } from './generation.js';
 
 /** What every chunk says in its own place and is not repeated from the provider's. */
 const OURS = new Set(['id', 'object', 'created', 'model', 'provider', 'choices', 'usage', 'obfuscation']);

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import type { AnswerFacts, ReleaseReason, SettledUsage, SettlementOutcome } from '../accounts/domain/accounts.events.js';
-import { AccountWriter } from '../accounts/index.js';
-import type { Principal } from '../http/authentication.js';
-import { pico, ZERO } from '../kernel/credits.js';
-import { type Cost, costToJson, pricedAtFact, type Usage } from '../pricing/index.js';
-import { attemptOf, causeOf, type Generation } from './generation.js';
+import type { AnswerFacts, ReleaseReason, SettledUsage, SettlementOutcome } from '../../accounts/domain/accounts.events.js';
+import { AccountWriter } from '../../accounts/index.js';
+import type { Principal } from '../../http/authentication.js';
+import { pico, ZERO } from '../../kernel/credits.js';
+import { type Cost, costToJson, pricedAtFact, type Usage } from '../../pricing/index.js';
+import { attemptOf, causeOf, type Generation } from '../generation.js';
 import { LiveGenerations } from './live-generations.js';
 import { type PendingEnd, SettlementRetries } from './settlement-retries.js';
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { AccountWriter, closedReservation, findReservationEnd } from '../accounts/index.js';
-import { EventStore, type StoredEvent } from '../event-store/event-store.js';
-import type { FormerEnd } from '../idempotency/index.js';
-import { instantFromText } from '../kernel/time.js';
+import { AccountWriter, closedReservation, findReservationEnd } from '../../accounts/index.js';
+import { EventStore, type StoredEvent } from '../../event-store/event-store.js';
+import type { FormerEnd } from '../../idempotency/index.js';
+import { instantFromText } from '../../kernel/time.js';
 
 /** How far the clocks of the gateways and of PostgreSQL may be apart. */
 const CLOCK_SKEW_MS = 5 * 60_000;

@@ -1,5 +1,5 @@
-import type { PricedModel } from '../pricing/index.js';
-import type { ChatRequest } from './chat-request.js';
+import type { PricedModel } from '../../pricing/index.js';
+import type { ChatRequest } from '../chat-request.js';
 
 /** Where neither the caller nor the catalogue names a limit: room for a long answer, and for thinking where a model thinks. */
 const DEFAULT_TOKENS = 8_192;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { ApiError } from '../http/api-error.js';
-import { presentedKey } from '../http/authentication.js';
-import { GatewayClock } from '../http/clock.js';
+import { ApiError } from '../../http/api-error.js';
+import { presentedKey } from '../../http/authentication.js';
+import { GatewayClock } from '../../http/clock.js';
 import {
   type Claim,
   contentOf,
@@ -11,14 +11,14 @@ import {
   prepareReplay,
   principalScope,
   STREAM_TYPE,
-} from '../idempotency/index.js';
-import type { AskedChat } from './asked-chat.js';
+} from '../../idempotency/index.js';
+import type { AskedChat } from '../asked-chat.js';
+import { ChatCompletion } from '../complete-chat.js';
+import type { Generation } from '../generation.js';
+import { GenerationStart } from '../start-generation.js';
+import { ChatStreaming } from '../stream-chat.js';
 import { AttemptEnds } from './attempt-ends.js';
-import { ChatCompletion } from './complete-chat.js';
-import type { Generation } from './generation.js';
 import { Recording } from './recording.js';
-import { GenerationStart } from './start-generation.js';
-import { ChatStreaming } from './stream-chat.js';
 
 const OK = 200;
 

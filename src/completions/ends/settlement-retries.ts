@@ -1,5 +1,5 @@
-import type { ReleaseReservation, SettleReservation } from '../accounts/index.js';
-import type { Cause } from '../event-store/envelope.js';
+import type { ReleaseReservation, SettleReservation } from '../../accounts/index.js';
+import type { Cause } from '../../event-store/envelope.js';
 
 /** The end of a reservation that the store has not taken yet. JSON-safe, so that a queue can keep it. */
 export interface PendingEnd {

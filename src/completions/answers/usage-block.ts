@@ -1,5 +1,5 @@
-import { creditsAsNumber } from '../kernel/credits.js';
-import { type Cost, completionTokens, promptTokens, type Usage } from '../pricing/index.js';
+import { creditsAsNumber } from '../../kernel/credits.js';
+import { type Cost, completionTokens, promptTokens, type Usage } from '../../pricing/index.js';
 import type { UsageBlock } from './answer-dialect.js';
 
 const PICO_PER_CREDIT = 1e12;
