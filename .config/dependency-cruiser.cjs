@@ -49,7 +49,9 @@ module.exports = {
       name: 'features-meet-at-events-and-ports',
       comment: 'A feature imports from another feature only its events or what its index exports as a port.',
       severity: 'error',
-      from: { path: '^src/(accounts|pricing|completions|providers|models|jobs|audit|idempotency|messages|responses|text-completions|canonical-chat|openrouter)/' },
+      from: {
+        path: '^src/(accounts|pricing|completions|providers|models|jobs|audit|idempotency|messages|responses|text-completions|canonical-chat|openrouter)/',
+      },
       to: {
         path: '^src/(accounts|pricing|completions|providers|models|jobs|audit|idempotency|messages|responses|text-completions|canonical-chat|openrouter)/',
         pathNot: '^src/$1/|\\.events\\.ts$|^src/[^/]+/index\\.ts$',

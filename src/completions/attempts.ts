@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { AnswerFacts } from '../accounts/domain/accounts.events.js';
 import { AccountWriter } from '../accounts/index.js';
 import type { NanoCredits } from '../kernel/credits.js';
-import { isCallerLeft, isCircuitOpen, ProviderError, RouteHealth } from '../providers/index.js';
+import { callerLeft, isCallerLeft, isCircuitOpen, ProviderError, RouteHealth } from '../providers/index.js';
 import { attemptBy, worstCost } from './attempt.js';
 import { logFailure } from './completions.problems.js';
 import { ReservationTimes } from './ends/live-generations.js';
@@ -48,6 +48,8 @@ export class Attempts {
     let attempt = first;
     for (let retries = 0; ; ) {
       const { provider, call: made } = attempt;
+      // Whoever has left must not pay for a call that nobody waits for.
+      if (!goesOn()) throw new Unserved(attempt, callerLeft(provider.name));
       try {
         const answer = await this.health.call(provider, made.upstreamModel, () => call(attempt));
         return { answer, by: attempt };
@@ -57,8 +59,7 @@ export class Attempts {
         const failed = withFailure(attempt, error);
         const next = goesOn() ? await this.fallback(failed, error) : undefined;
         const again = next ?? (goesOn() && retries++ < RETRIES_MAX && (await waited(error)) ? failed : undefined);
-        // Whoever has left meanwhile must not pay for another call.
-        if (!again || !goesOn()) throw new Unserved(failed, error);
+        if (!again) throw new Unserved(failed, error);
         attempt = again;
       }
     }

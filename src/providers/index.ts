@@ -7,6 +7,7 @@ export {
   type ChatStream,
   type CompletedChat,
   type ContentPart,
+  callerLeft,
   type Embedded,
   type EmbeddingCall,
   isCallerLeft,

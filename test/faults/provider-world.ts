@@ -87,19 +87,12 @@ export async function startWorld(env: Readonly<Record<string, string>>): Promise
     const scriptOf = (name: string, number: number) => faultOf(provider, name, number);
     relays[provider] = await startFaultRelay({ to: fakes[provider].url, nameOf: nameIn, scriptOf });
   }
-  const { openai, deepseek, acme, anthropic, gemini } = relays;
-  const compatible = [{ id: 'acme', name: 'Acme', base_url: acme.url, api_key_env: 'ACME_API_KEY' }];
-  const gateway = await startGateway({
-    upstream: openai,
-    anthropic,
-    gemini,
-    env: {
-      LOG_LEVEL: 'error',
-      DEEPSEEK_BASE_URL: deepseek.url,
-      COMPATIBLE_PROVIDERS: JSON.stringify(compatible),
-      ACME_API_KEY: PROVIDER_KEY,
-      ...env,
-    },
+  const closeProviders = async () => {
+    await Promise.all([...Object.values(relays), ...Object.values(fakes)].map((each) => each.close()));
+  };
+  const gateway = await startInFrontOf(relays, env).catch(async (error) => {
+    await closeProviders();
+    throw error;
   });
   const [address = ''] = (await readFile(join(gateway.dataDir, 'event-store/address'), 'utf8')).split('\n');
   const store = EventStoreDBClient.connectionString(address);
@@ -125,10 +118,26 @@ export async function startWorld(env: Readonly<Record<string, string>>): Promise
     async close() {
       await store.dispose();
       await gateway.dispose();
-      await Promise.all(Object.values(relays).map((relay) => relay.close()));
-      await Promise.all(Object.values(fakes).map((fake) => fake.close()));
+      await closeProviders();
     },
   };
+}
+
+function startInFrontOf(relays: World['relays'], env: Readonly<Record<string, string>>): Promise<Gateway> {
+  const { openai, deepseek, acme, anthropic, gemini } = relays;
+  const compatible = [{ id: 'acme', name: 'Acme', base_url: acme.url, api_key_env: 'ACME_API_KEY' }];
+  return startGateway({
+    upstream: openai,
+    anthropic,
+    gemini,
+    env: {
+      LOG_LEVEL: 'error',
+      DEEPSEEK_BASE_URL: deepseek.url,
+      COMPATIBLE_PROVIDERS: JSON.stringify(compatible),
+      ACME_API_KEY: PROVIDER_KEY,
+      ...env,
+    },
+  });
 }
 
 export interface Asked {

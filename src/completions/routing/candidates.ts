@@ -96,8 +96,9 @@ const ALSO_CALLED: Readonly<Record<string, string>> = { 'google-ai-studio': 'gem
 
 const isName = (name: string, { provider }: Candidate): boolean => {
   const asked = name.toLowerCase();
-  const wanted = ALSO_CALLED[asked] ?? asked;
-  return wanted === provider.id || wanted === provider.name.toLowerCase() || wanted.split('/')[0] === provider.id;
+  // `deepinfra/turbo` names a kind of endpoint of a provider: here there is one.
+  const base = asked.split('/')[0] as string;
+  return asked === provider.name.toLowerCase() || (ALSO_CALLED[base] ?? base) === provider.id;
 };
 
 const PER_MILLION = 1_000_000;
