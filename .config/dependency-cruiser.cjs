@@ -50,10 +50,10 @@ module.exports = {
       comment: 'A feature imports from another feature only its events or what its index exports as a port.',
       severity: 'error',
       from: {
-        path: '^src/(accounts|pricing|completions|providers|models|jobs|audit|idempotency|messages|responses|text-completions|canonical-chat|openrouter)/',
+        path: '^src/(accounts|pricing|completions|providers|models|jobs|audit|idempotency|messages|responses|text-completions|canonical-chat|openrouter|disputes|periods|repricing|reports|reconciliation|notices)/',
       },
       to: {
-        path: '^src/(accounts|pricing|completions|providers|models|jobs|audit|idempotency|messages|responses|text-completions|canonical-chat|openrouter)/',
+        path: '^src/(accounts|pricing|completions|providers|models|jobs|audit|idempotency|messages|responses|text-completions|canonical-chat|openrouter|disputes|periods|repricing|reports|reconciliation|notices)/',
         pathNot: '^src/$1/|\\.events\\.ts$|^src/[^/]+/index\\.ts$',
       },
     },

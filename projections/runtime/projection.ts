@@ -20,6 +20,8 @@ export interface Projection<Tables extends object> {
 export interface Fact {
   readonly stream: string;
   readonly type: string;
+  /** Its place in the stream, from 0. */
+  readonly revision: bigint;
   readonly position: bigint;
   readonly data: unknown;
   readonly metadata: { readonly occurredAt: string };

@@ -9,6 +9,7 @@ import {
   decodeRawEvent,
   decodeReadMessage,
   encodeAllRead,
+  encodeLastRead,
   encodeStreamRead,
   encodeSubscription,
   type RawEvent,
@@ -160,6 +161,12 @@ export class EventStore {
       }
       if (seen < PAGE_EVENTS_MAX) return;
     }
+  }
+
+  /** Commit position of the last event in streams whose names begin with one of the prefixes; -1 where there is none. Throws EventStoreUnavailable. */
+  async headPosition(streamPrefixes: readonly string[]): Promise<bigint> {
+    for await (const [last] of this.readPage('the end of $all', encodeLastRead(streamPrefixes))) return positionOf(last) ?? -1n;
+    return -1n;
   }
 
   /** A stream forwards, its events as the texts that are stored. Throws EventStoreUnavailable. */

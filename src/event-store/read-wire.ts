@@ -51,6 +51,15 @@ export function encodeAllRead(streamPrefixes: readonly string[], from: bigint | 
   return encode(options);
 }
 
+/** ReadReq for the last event of `$all` in streams whose names begin with one of the prefixes. */
+export function encodeLastRead(streamPrefixes: readonly string[]): Buffer {
+  const options = allOptions(streamPrefixes, undefined);
+  options.setReadDirection(ReadReq.Options.ReadDirection.BACKWARDS);
+  options.getAll().setEnd(new Empty());
+  options.setCount('1');
+  return encode(options);
+}
+
 function allOptions(streamPrefixes: readonly string[], from: bigint | undefined) {
   const options = readOptions();
   const all = new ReadReq.Options.AllOptions();

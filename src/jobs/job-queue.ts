@@ -1,4 +1,4 @@
-import { createPostgresBackend, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
+import { createPostgresBackend, type JobProgress, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { QueueOutage } from './queue-outage.js';
 
@@ -9,7 +9,13 @@ export interface QueueLocation {
 }
 
 /** What a job does, by its name. Every job may run twice without doing its work twice. */
-export type JobHandlers = Readonly<Record<string, (data: unknown) => Promise<void>>>;
+export type JobHandlers = Readonly<Record<string, (data: unknown, progress: (done: number) => Promise<void>) => Promise<void>>>;
+
+interface TakenJob {
+  readonly name: string;
+  readonly data: unknown;
+  updateProgress(progress: JobProgress): Promise<void>;
+}
 
 const QUEUE = 'ledger';
 const SCHEMA = 'jobs';
@@ -30,10 +36,10 @@ export function openQueue(location: QueueLocation): Queue {
 
 /** Works the queue off in this process, once it is told to run. @param outage told of every attempt to reach the queue */
 export function openWorker(location: QueueLocation, handlers: JobHandlers, outage: QueueOutage): Worker {
-  const process = async ({ name, data }: { name: string; data: unknown }) => {
-    const handler = handlers[name];
-    if (!handler) throw new Error(`no handler for job ${name}`);
-    await handler(data);
+  const process = async (job: TakenJob) => {
+    const handler = handlers[job.name];
+    if (!handler) throw new Error(`no handler for job ${job.name}`);
+    await handler(job.data, (done) => job.updateProgress(done));
   };
   const settings = { backoffStrategy: (attempt: number) => Math.min(BACK_OFF_MS * 2 ** attempt, BACK_OFF_MAX_MS) };
   // A process that dies at a job does not use up its tries: it goes to the next one, however often.
@@ -52,7 +58,7 @@ export function openWorker(location: QueueLocation, handlers: JobHandlers, outag
 
 function openOn(
   location: QueueLocation,
-  process: (job: { name: string; data: unknown }) => Promise<void>,
+  process: (job: TakenJob) => Promise<void>,
   options: Omit<WorkerOptions, 'connection'>,
   outage: QueueOutage,
 ): Worker {

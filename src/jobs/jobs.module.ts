@@ -18,7 +18,8 @@ import { Metrics } from '../http/metrics.controller.js';
 import { PriceBook } from '../pricing/index.js';
 import { EndReservationJob } from './end-reservation.job.js';
 import { ExpireCreditsJob } from './expire-credits.job.js';
-import { openQueue, openWorker, type QueueLocation } from './job-queue.js';
+import { openQueue, openWorker, type QueueLocation, UNTIL_DONE } from './job-queue.js';
+import { JobRegistry, JobRequests } from './job-registry.js';
 import { KeptEnds } from './kept-ends.js';
 import { OverdueReservations } from './overdue-reservations.js';
 import { QueueOutage } from './queue-outage.js';
@@ -49,6 +50,7 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly expireCredits: ExpireCreditsJob,
     private readonly endReservation: EndReservationJob,
     private readonly recoverReservations: RecoverReservationsJob,
+    private readonly registry: JobRegistry,
     private readonly modules: ModuleRef,
   ) {
     queue.on('error', (error) => this.outage.away(error));
@@ -63,6 +65,8 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
         { provide: QUEUE, useFactory: () => openQueue(options) },
         { provide: KeptEnds, useFactory: (queue: Queue) => new KeptEnds(queue), inject: [QUEUE] },
         { provide: SettlementRetries, useExisting: KeptEnds },
+        JobRegistry,
+        { provide: JobRequests, useFactory: requests, inject: [QUEUE] },
         ExpireCreditsJob,
         EndReservationJob,
         {
@@ -90,7 +94,7 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
           inject: [OverdueReservations, KeptEnds, EventStore, AccountWriter, GatewayClock, Metrics, PriceBook],
         },
       ],
-      exports: [SettlementRetries],
+      exports: [SettlementRetries, JobRegistry, JobRequests],
     };
   }
 
@@ -103,6 +107,7 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
       [EndReservationJob.jobName]: (data: unknown) => this.endReservation.run(data as PendingEnd),
       [RecoverReservationsJob.jobName]: () => this.recoverReservations.run(),
       [SignCheckpointJob.jobName]: async () => void (await signCheckpoint.run()),
+      ...Object.fromEntries(this.registry.list().map((job) => [job.name, job.run.bind(job)])),
     };
     const worker = openWorker(this.options, handlers, this.outage);
     this.worker = worker;
@@ -110,6 +115,7 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
     await this.repeat(ExpireCreditsJob.jobName, ExpireCreditsJob.everyMs);
     await this.repeat(RecoverReservationsJob.jobName, this.options.recoverEveryMs);
     await this.repeat(SignCheckpointJob.jobName, SignCheckpointJob.everyMs);
+    for (const { name, everyMs } of this.registry.list()) if (everyMs !== undefined) await this.repeat(name, everyMs);
     // One that cannot get ready never will: it would ask without a pause and let this process do nothing else.
     await worker.waitUntilReady();
     worker.run().catch((error) => worker.emit('error', error));
@@ -130,3 +136,8 @@ export class JobsModule implements OnApplicationBootstrap, BeforeApplicationShut
     await this.queue.close();
   }
 }
+
+/** Repeated until it succeeds: what was asked for is not forgotten. */
+const requests = (queue: Queue): JobRequests => ({
+  add: async (name, id, data) => void (await queue.add(name, data, { ...UNTIL_DONE, jobId: `${name}-${id}` })),
+});

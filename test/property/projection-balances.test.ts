@@ -244,7 +244,13 @@ class World {
     if (event.type === 'ReservationSettled' || event.type === 'LateSettlementRecorded')
       this.charges.get(accountId)?.push(event.data);
     const occurredAt = new Date(this.now).toISOString();
-    this.facts.push({ stream: `account-${accountId}`, position: BigInt(this.facts.length), metadata: { occurredAt }, ...event });
+    this.facts.push({
+      stream: `account-${accountId}`,
+      revision: BigInt(this.facts.length),
+      position: BigInt(this.facts.length),
+      metadata: { occurredAt },
+      ...event,
+    });
   }
 }
 

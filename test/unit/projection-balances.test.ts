@@ -103,7 +103,13 @@ function rowsAfter(...events: readonly (AccountEvent | [string, AccountEvent])[]
   };
   events.forEach((entry, index) => {
     const [occurredAt, event] = 'type' in entry ? [DAY_1, entry] : entry;
-    const fact: Fact = { stream: 'account-a1', position: BigInt(index), metadata: { occurredAt }, ...event };
+    const fact: Fact = {
+      stream: 'account-a1',
+      revision: BigInt(index),
+      position: BigInt(index),
+      metadata: { occurredAt },
+      ...event,
+    };
     const touched = balances.rowsOf(fact);
     for (const key of touched.accounts) tables.accounts.name(key);
     for (const key of touched.lots) tables.lots.name(key);

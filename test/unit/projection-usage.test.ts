@@ -13,7 +13,13 @@ class Rows {
   private turn = 0;
 
   fold(event: AccountEvent, at: string, stream = 'account-a'): this {
-    const fact: Fact = { ...event, stream, position: BigInt(this.turn), metadata: { occurredAt: at } };
+    const fact: Fact = {
+      ...event,
+      stream,
+      revision: BigInt(this.turn),
+      position: BigInt(this.turn),
+      metadata: { occurredAt: at },
+    };
     const keys = usage.rowsOf(fact);
     this.turn += 1;
     for (const set of [this.generations, this.days]) set.begin(this.turn);
@@ -185,6 +191,7 @@ test('every event of an account is known, and no other', () => {
     type,
     data: { attempts: [] },
     stream: 'account-a',
+    revision: 1n,
     position: 1n,
     metadata: { occurredAt: EVENING },
   });

@@ -3,8 +3,11 @@ import type { Checkpoint } from './checkpoint.js';
 
 export const CHECKPOINTS_STREAM = 'checkpoints';
 
-/** The ledger: whose streams begin with one of these is a leaf of the tree, in the order of `$all`. */
-export const LEDGER_PREFIXES = ['account-', 'price-'] as const;
+/**
+ * The ledger: whose streams begin with one of these is a leaf of the tree, in the order of `$all`. A prefix may be added before the
+ * first event under it is written, never later: the tree of a ledger that has such events would be another one.
+ */
+export const LEDGER_PREFIXES = ['account-', 'price-', 'dispute-', 'period-', 'repricing-', 'reconciliation-'] as const;
 
 /** Event `CheckpointSigned`. `frontier` holds the roots of the complete subtrees, largest first, hex: what the next one goes on from. */
 export interface CheckpointSignedData extends Checkpoint {
