@@ -21,7 +21,7 @@ module.exports = {
       name: 'write-side-never-reads-a-projection',
       comment: 'Whether a call may be paid is decided on the account stream. Only the composition root sees both sides.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/app\\.module\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/app\\.[a-z]+\\.ts$' },
       to: { path: '^projections/' },
     },
     {

@@ -18,10 +18,14 @@ import { CreditBalanceController } from './balances/credit-balance.controller.js
 import { GetCreditBalanceHandler } from './balances/credit-balance.query.js';
 import { GetCreditTotalsHandler } from './balances/credit-totals.query.js';
 import { DueLotsHandler } from './balances/due-lots.query.js';
+import { ExpiringLotsHandler } from './balances/expiring-lots.query.js';
 import { FreshBalances } from './balances/fresh-balances.js';
+import { KeysNearLimitHandler } from './balances/keys-near-limit.query.js';
+import { LowBalancesHandler } from './balances/low-balances.query.js';
 import { OverdueReservationsHandler } from './balances/overdue-reservations.query.js';
 import { QuotaController } from './balances/quota.controller.js';
 import { GetQuotaHandler } from './balances/quota.query.js';
+import { UnbalancedAccountsHandler } from './balances/unbalanced-accounts.query.js';
 import { openDatabase } from './runtime/database.js';
 import { Freshness } from './runtime/freshness.js';
 import { Projections } from './runtime/projections.js';
@@ -78,6 +82,10 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
         DueLotsHandler,
         OverdueReservationsHandler,
         GetCreditTotalsHandler,
+        LowBalancesHandler,
+        ExpiringLotsHandler,
+        KeysNearLimitHandler,
+        UnbalancedAccountsHandler,
         UsageRowsReader,
         GetGenerationHandler,
         GetKeyUsageHandler,

@@ -12,6 +12,7 @@ import { GetActivity } from '../projections/usage/activity.query.js';
 import { GetGeneration } from '../projections/usage/generation.query.js';
 import { GetKeyUsage } from '../projections/usage/key-usage.query.js';
 import { AccountsModule, WelcomeCredits } from './accounts/index.js';
+import { watches } from './app.notices.js';
 import { AuditModule } from './audit/index.js';
 import { ReservationTimes } from './completions/ends/live-generations.js';
 import { CompletionsModule } from './completions/index.js';
@@ -27,6 +28,7 @@ import { IdempotencyModule } from './idempotency/index.js';
 import { DueAccounts, JobsModule, OverdueReservations } from './jobs/index.js';
 import { MessagesModule } from './messages/index.js';
 import { ModelsModule } from './models/index.js';
+import { NoticesModule, Watches } from './notices/index.js';
 import { OpenRouterModule } from './openrouter/index.js';
 import { PriceBook, PricingModule } from './pricing/index.js';
 import { RouteHealth, Routing } from './providers/index.js';
@@ -79,6 +81,7 @@ export class AppModule {
           recoverEveryMs: reservationTimes.lookEveryMs,
           abandonedCalls: configuration.ABANDONED_CALLS,
         }),
+        NoticesModule.forRoot(noticesOf(configuration, connections.databaseUrl)),
         ProjectionsModule.forRoot({ databaseUrl: connections.databaseUrl, run: roles.has('projections') }),
       ],
       controllers: [HealthController, MetricsController],
@@ -93,6 +96,7 @@ export class AppModule {
         { provide: ThinkingModels, useFactory: thinkingModels, inject: [PriceBook] },
         { provide: DueAccounts, useFactory: dueAccounts, inject: [QueryBus] },
         { provide: OverdueReservations, useFactory: overdueReservations, inject: [QueryBus] },
+        { provide: Watches, useFactory: watchesOf(configuration), inject: [QueryBus, GatewayClock] },
         { provide: ReservationTimes, useValue: reservationTimes },
         {
           provide: Readiness,
@@ -111,6 +115,7 @@ export class AppModule {
         ThinkingModels,
         DueAccounts,
         OverdueReservations,
+        Watches,
         ReservationTimes,
       ],
     };
@@ -123,6 +128,18 @@ const auditOf = ({ DATA_DIR, CHECKPOINT_KEY, CHECKPOINT_FILE, CHECKPOINT_WEBHOOK
   file: CHECKPOINT_FILE,
   webhookUrl: CHECKPOINT_WEBHOOK_URL,
 });
+
+const noticesOf = (
+  { NOTICES_WEBHOOK_URL: url, NOTICES_WEBHOOK_SECRET: secret, NOTICES_EVERY_MS: everyMs }: Configuration,
+  databaseUrl: string,
+) => ({ databaseUrl, everyMs, webhook: url === undefined || secret === undefined ? undefined : { url, secret } });
+
+const watchesOf = (configuration: Configuration) => (queries: QueryBus, clock: GatewayClock) =>
+  watches(queries, clock, {
+    lowBalance: configuration.NOTICE_LOW_BALANCE,
+    expiringDays: configuration.NOTICE_EXPIRING_DAYS,
+    keyLimitPercent: configuration.NOTICE_KEY_LIMIT_PERCENT,
+  });
 
 function routingOf(configuration: Configuration): Routing {
   const access = (provider: 'OPENAI' | 'ANTHROPIC' | 'GEMINI' | 'DEEPSEEK') => {

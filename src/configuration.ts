@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { TIERS, type Tier } from './accounts/domain/accounts.events.js';
 import { TIER_POLICIES } from './accounts/domain/tiers.js';
 import { type NanoCredits, parseCredits } from './kernel/credits.js';
+import { readSecret } from './notices/webhook-signature.js';
 
 export const ROLES = ['api', 'projections', 'jobs'] as const;
 export type Role = (typeof ROLES)[number];
@@ -24,7 +25,7 @@ const urlOf = (...protocols: string[]) =>
   );
 
 /** The environment variables of the program; their names are an interface. */
-const environment = z.object({
+const variables = z.object({
   PORT: emptyIsUnset(z.coerce.number().int().min(0).max(65_535).default(8080)),
   HOST: emptyIsUnset(z.string().default('127.0.0.1')),
   DATA_DIR: emptyIsUnset(z.string().default('./data')),
@@ -54,8 +55,21 @@ const environment = z.object({
   CHECKPOINT_KEY: optionalText,
   CHECKPOINT_FILE: optionalText,
   CHECKPOINT_WEBHOOK_URL: urlOf('http', 'https'),
+  NOTICES_WEBHOOK_URL: urlOf('http', 'https'),
+  NOTICES_WEBHOOK_SECRET: emptyIsUnset(z.string().optional()).transform(parseWebhookSecret),
+  NOTICES_EVERY_MS: milliseconds(60_000),
+  NOTICE_LOW_BALANCE: emptyIsUnset(z.string().default('1')).transform(parseThreshold),
+  NOTICE_EXPIRING_DAYS: emptyIsUnset(z.coerce.number().int().min(1).max(3_650).default(7)),
+  NOTICE_KEY_LIMIT_PERCENT: emptyIsUnset(z.coerce.number().int().min(1).max(100).default(80)),
+  NOTICE_PROJECTION_LAG_MS: milliseconds(60_000),
   LOG_LEVEL: emptyIsUnset(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info')),
 });
+
+/** A receiver that cannot check who has sent a notice must not act on it. */
+const environment = variables.refine(
+  ({ NOTICES_WEBHOOK_URL: url, NOTICES_WEBHOOK_SECRET: secret }) => url === undefined || secret !== undefined,
+  { path: ['NOTICES_WEBHOOK_SECRET'], message: 'is needed with NOTICES_WEBHOOK_URL' },
+);
 
 export type Configuration = z.infer<typeof environment>;
 
@@ -134,6 +148,20 @@ function parseKeyRateLimits(text: string, context: z.RefinementCtx): Readonly<Pa
 /** `free=1,premium=0` to the credits of a new account by tier; an unnamed tier keeps its own. */
 function parseWelcomeCredits(text: string, context: z.RefinementCtx): Readonly<Partial<Record<Tier, NanoCredits>>> {
   return parseByTier(text, context, 'credits', parseCredits);
+}
+
+/** `whsec_` and base64 of 24 to 64 bytes: what whoever receives notices checks them with. */
+function parseWebhookSecret(text: string | undefined, context: z.RefinementCtx): Buffer | undefined {
+  const secret = text === undefined ? undefined : readSecret(text);
+  if (text !== undefined && secret === undefined) context.addIssue('must be "whsec_" and the base64 of 24 to 64 bytes');
+  return secret;
+}
+
+function parseThreshold(text: string, context: z.RefinementCtx): NanoCredits {
+  const threshold = parseCredits(text);
+  if (threshold !== undefined && threshold > 0n) return threshold;
+  context.addIssue('must be a positive number of credits');
+  return z.NEVER;
 }
 
 function parseByTier<T>(text: string, context: z.RefinementCtx, what: string, read: (value: string) => T | undefined) {

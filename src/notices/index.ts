@@ -1,0 +1,2 @@
+export { type Finding, type Watch, Watches } from './notice.js';
+export { NoticesModule } from './notices.module.js';
