@@ -26,6 +26,8 @@ import { OverdueReservationsHandler } from './balances/overdue-reservations.quer
 import { QuotaController } from './balances/quota.controller.js';
 import { GetQuotaHandler } from './balances/quota.query.js';
 import { UnbalancedAccountsHandler } from './balances/unbalanced-accounts.query.js';
+import { GetProviderDaysHandler } from './provider-usage/provider-days.query.js';
+import { providerUsageDefinition } from './provider-usage/provider-usage.entity.js';
 import { openDatabase } from './runtime/database.js';
 import { Freshness } from './runtime/freshness.js';
 import { Projections } from './runtime/projections.js';
@@ -46,7 +48,7 @@ export interface ProjectionsOptions {
 }
 
 const OPTIONS = Symbol('ProjectionsOptions');
-const DEFINITIONS: readonly AnyProjectionDefinition[] = [balancesDefinition, usageDefinition];
+const DEFINITIONS: readonly AnyProjectionDefinition[] = [balancesDefinition, usageDefinition, providerUsageDefinition];
 
 /** The read side. Needs EventStore, Authenticator, GatewayClock, ThinkingModels and QueryBus from global modules or `imports`. */
 @Module({})
@@ -82,6 +84,7 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
         DueLotsHandler,
         OverdueReservationsHandler,
         GetCreditTotalsHandler,
+        GetProviderDaysHandler,
         LowBalancesHandler,
         ExpiringLotsHandler,
         KeysNearLimitHandler,

@@ -7,6 +7,7 @@ import { DueLots } from '../projections/balances/due-lots.query.js';
 import { OverdueReservations as OverdueInReadModel } from '../projections/balances/overdue-reservations.query.js';
 import { ThinkingModels } from '../projections/balances/thinking-models.js';
 import { ProjectionsModule } from '../projections/projections.module.js';
+import { GetProviderDays } from '../projections/provider-usage/provider-days.query.js';
 import { Projections } from '../projections/runtime/projections.js';
 import { GetActivity } from '../projections/usage/activity.query.js';
 import { GetGeneration } from '../projections/usage/generation.query.js';
@@ -32,6 +33,7 @@ import { NoticesModule, Watches } from './notices/index.js';
 import { OpenRouterModule } from './openrouter/index.js';
 import { PriceBook, PricingModule } from './pricing/index.js';
 import { RouteHealth, Routing } from './providers/index.js';
+import { ChargedUsage, ReconciliationModule } from './reconciliation/index.js';
 import { ResponsesModule } from './responses/index.js';
 import { TextCompletionsModule } from './text-completions/index.js';
 
@@ -81,6 +83,7 @@ export class AppModule {
           recoverEveryMs: reservationTimes.lookEveryMs,
           abandonedCalls: configuration.ABANDONED_CALLS,
         }),
+        ReconciliationModule.forRoot(connections.databaseUrl),
         NoticesModule.forRoot(noticesOf(configuration, connections.databaseUrl)),
         ProjectionsModule.forRoot({ databaseUrl: connections.databaseUrl, run: roles.has('projections') }),
       ],
@@ -96,6 +99,7 @@ export class AppModule {
         { provide: ThinkingModels, useFactory: thinkingModels, inject: [PriceBook] },
         { provide: DueAccounts, useFactory: dueAccounts, inject: [QueryBus] },
         { provide: OverdueReservations, useFactory: overdueReservations, inject: [QueryBus] },
+        { provide: ChargedUsage, useFactory: chargedUsage, inject: [QueryBus] },
         { provide: Watches, useFactory: watchesOf(configuration), inject: [QueryBus, GatewayClock] },
         { provide: ReservationTimes, useValue: reservationTimes },
         {
@@ -115,6 +119,7 @@ export class AppModule {
         ThinkingModels,
         DueAccounts,
         OverdueReservations,
+        ChargedUsage,
         Watches,
         ReservationTimes,
       ],
@@ -189,6 +194,13 @@ const dueAccounts = (queries: QueryBus): DueAccounts => ({ list: (at, limit) => 
 
 const overdueReservations = (queries: QueryBus): OverdueReservations => ({
   list: (at, limit) => queries.execute(new OverdueInReadModel(at, limit)),
+});
+
+const chargedUsage = (queries: QueryBus): ChargedUsage => ({
+  of: async (...asked) => {
+    const days = await queries.execute(new GetProviderDays(...asked));
+    return days.map(({ upstreamModel: model, ...figures }) => ({ model, ...figures }));
+  },
 });
 
 /** A process that serves calls needs the ledger alone; one that only folds events needs the database as well. */

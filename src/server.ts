@@ -44,8 +44,9 @@ export async function startServer(
     bodyParser: false,
     abortOnError: false,
   });
-  // JSON alone: what else Fastify would read, nobody here expects.
+  // JSON, and files of figures: what else Fastify would read, nobody here expects.
   adapter.getInstance().removeContentTypeParser('text/plain');
+  adapter.getInstance().addContentTypeParser('text/csv', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.useGlobalFilters(new ApiErrorFilter());
   observe(app, logger);
   await app.listen(configuration.PORT, configuration.HOST);

@@ -1,0 +1,2 @@
+export { ChargedUsage } from './reconcile-provider.js';
+export { ReconciliationModule } from './reconciliation.module.js';

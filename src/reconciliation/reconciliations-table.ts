@@ -1,0 +1,166 @@
+import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
+import type { ComparedDay, DifferenceClass } from './domain/compare.js';
+
+const POOL_MAX = 2;
+const CONNECT_TIMEOUT_MS = 5_000;
+const QUERY_TIMEOUT_MS = 60_000;
+
+/** As `json`, which keeps the order of the members. Amounts are text inside it: JSON numbers do not hold them. */
+const CREATE = `
+BEGIN;
+SELECT pg_advisory_xact_lock(hashtext('finance.reconciliation'));
+CREATE SCHEMA IF NOT EXISTS finance;
+CREATE TABLE IF NOT EXISTS finance.reconciliation (
+  id text PRIMARY KEY,
+  provider text NOT NULL,
+  first_day text NOT NULL,
+  last_day text NOT NULL,
+  summary json NOT NULL,
+  stored_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS reconciliation_newest ON finance.reconciliation (first_day DESC, id);
+CREATE TABLE IF NOT EXISTS finance.reconciliation_line (
+  reconciliation_id text NOT NULL REFERENCES finance.reconciliation (id) ON DELETE CASCADE,
+  n integer NOT NULL,
+  class text NOT NULL,
+  line json NOT NULL,
+  PRIMARY KEY (reconciliation_id, n)
+);
+COMMIT`;
+
+/** What is shown of a reconciliation. */
+export type Summary = Readonly<Record<string, unknown>>;
+
+export interface StoredLine {
+  readonly n: number;
+  readonly line: Readonly<Record<string, unknown>>;
+}
+
+/** PostgreSQL's codes for a table and a schema that are not there. */
+const MISSING = new Set(['42P01', '3F000']);
+
+/** The reconciliations in PostgreSQL, schema `finance`. */
+export class ReconciliationsTable {
+  private readonly pool: Pool;
+
+  /** Connects when it is first asked something. */
+  constructor(databaseUrl: string, onError: (error: Error) => void) {
+    this.pool = new Pool({
+      connectionString: databaseUrl,
+      max: POOL_MAX,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      allowExitOnIdle: true,
+    });
+    this.pool.on('error', onError);
+  }
+
+  /** Keeps a reconciliation and all its lines, or nothing; what is there already stays. */
+  async keep(
+    id: string,
+    about: { provider: string; firstDay: string; lastDay: string },
+    summary: Summary,
+    lines: readonly ComparedDay[],
+  ) {
+    await this.created();
+    await this.transaction(async (client) => {
+      const { rowCount } = await client.query(
+        `INSERT INTO finance.reconciliation (id, provider, first_day, last_day, summary) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING`,
+        [id, about.provider, about.firstDay, about.lastDay, JSON.stringify(summary)],
+      );
+      if (rowCount === 0) return;
+      const rows = lines.map((line, n) => ({ n, class: line.class, line: shownLine(line) }));
+      await client.query(
+        `INSERT INTO finance.reconciliation_line (reconciliation_id, n, class, line)
+         SELECT $1, n, class, line FROM json_to_recordset($2::json) AS l(n integer, class text, line json)`,
+        [id, JSON.stringify(rows)],
+      );
+    });
+  }
+
+  async find(id: string): Promise<Summary | undefined> {
+    const { rows } = await this.query<{ summary: Summary }>('SELECT summary FROM finance.reconciliation WHERE id = $1', [id]);
+    return rows[0]?.summary;
+  }
+
+  /** By first day, the newest first. */
+  async list(provider: string | undefined, limit: number): Promise<Summary[]> {
+    const { rows } = await this.query<{ summary: Summary }>(
+      `SELECT summary FROM finance.reconciliation WHERE $1::text IS NULL OR provider = $1
+       ORDER BY first_day DESC, id LIMIT $2`,
+      [provider ?? null, limit],
+    );
+    return rows.map(({ summary }) => summary);
+  }
+
+  /** Lines behind number `after`, all or those of some classes, in their order. */
+  async lines(id: string, classes: readonly DifferenceClass[], after: number, limit: number): Promise<StoredLine[]> {
+    const { rows } = await this.query<StoredLine>(
+      `SELECT n, line FROM finance.reconciliation_line WHERE reconciliation_id = $1 AND n > $2 AND class = ANY($3)
+       ORDER BY n LIMIT $4`,
+      [id, after, classes, limit],
+    );
+    return rows;
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  private async created(): Promise<void> {
+    await this.query('SELECT FROM finance.reconciliation LIMIT 0', []);
+  }
+
+  private async query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    try {
+      return await this.pool.query<Row>(text, values);
+    } catch (error) {
+      if (!MISSING.has((error as { code?: string }).code ?? '')) throw error;
+      await this.pool.query(CREATE);
+      return this.pool.query<Row>(text, values);
+    }
+  }
+
+  private async transaction(work: (client: PoolClient) => Promise<void>): Promise<void> {
+    const client = await this.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await work(client);
+      await client.query('COMMIT');
+      client.release();
+    } catch (error) {
+      client.release(error as Error);
+      throw error;
+    }
+  }
+}
+
+/** A line as it is shown and hashed: counts and amounts as decimal text. */
+export function shownLine({ model, day, class: is, stated, charged }: ComparedDay): Readonly<Record<string, string | null>> {
+  const text = (value: bigint | undefined): string | null => (value === undefined ? null : value.toString());
+  return {
+    model,
+    day,
+    class: is,
+    provider_requests: text(stated?.requests),
+    charged_requests: text(charged?.requests),
+    estimated_requests: text(charged?.estimatedRequests),
+    provider_prompt_tokens: text(stated?.promptTokens),
+    charged_prompt_tokens: text(charged?.promptTokens),
+    provider_completion_tokens: text(stated?.completionTokens),
+    charged_completion_tokens: text(charged?.completionTokens),
+    provider_cost: amount(stated?.cost),
+    charged_cost: amount(charged?.cost),
+    margin: stated?.cost === undefined ? null : amount((charged?.cost ?? 0n) - stated.cost),
+  };
+}
+
+const NANO_DIGITS = 9;
+/** Credits, or US dollars, from 10⁻⁹ of them; below zero too. */
+export function amount(nano: bigint | undefined): string | null {
+  if (nano === undefined) return null;
+  const digits = (nano < 0n ? -nano : nano).toString().padStart(NANO_DIGITS + 1, '0');
+  const fraction = digits.slice(-NANO_DIGITS).replace(/0+$/, '');
+  return `${nano < 0n ? '-' : ''}${digits.slice(0, -NANO_DIGITS)}${fraction === '' ? '' : `.${fraction}`}`;
+}
