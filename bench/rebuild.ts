@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { balancesDefinition } from '../projections/balances/balances.entity.js';
+import { balancesDefinition } from '../projections/balances/balances.definition.js';
 import { openDatabase } from '../projections/runtime/database.js';
 import { Freshness } from '../projections/runtime/freshness.js';
 import { ProjectionRunner } from '../projections/runtime/runner.js';

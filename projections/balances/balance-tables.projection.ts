@@ -28,8 +28,10 @@ export interface AccountBalance {
   readonly totalCashRefunded: NanoCredits;
   /** Owed: what no lot has paid yet. While it stands nothing is available. */
   readonly receivable: NanoCredits;
-  /** Of the account's last event folded. */
+  /** Of the account's last event folded: its place in `$all` and in the account's stream, and when it was decided. */
   readonly position: bigint;
+  readonly revision: bigint;
+  readonly lastEventAt: Instant;
 }
 
 /** Stays when nothing remains of it: a refund may give something back. */
@@ -44,6 +46,8 @@ export interface LotBalance {
   /** The part of `remaining` that a dispute keeps from being spent. */
   readonly frozen: NanoCredits;
   readonly priority: number;
+  /** Money paid per credit, in nano-units of the currency. */
+  readonly costBasis: bigint;
   readonly effectiveAt: Instant;
   readonly expiresAt: Instant | null;
 }

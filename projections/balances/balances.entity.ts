@@ -1,8 +1,7 @@
 import { EntitySchema } from 'typeorm';
 import { amount, flag, instant, integer, json, position, text } from '../runtime/columns.js';
 import { SCHEMA, tableName } from '../runtime/schema.js';
-import type { ProjectionDefinition } from '../runtime/stored-projection.js';
-import type { AccountBalance, BalanceTables, KeySpending, LotBalance, OpenReservation } from './balance-tables.projection.js';
+import type { AccountBalance, KeySpending, LotBalance, OpenReservation } from './balance-tables.projection.js';
 import { balances } from './balances.projection.js';
 
 const table = (name: string) => ({ schema: SCHEMA, tableName: tableName(name, balances.version) });
@@ -22,6 +21,8 @@ export const accountBalanceEntity = new EntitySchema<AccountBalance>({
     totalCashRefunded: amount('total_cash_refunded'),
     receivable: amount('receivable'),
     position: position('position'),
+    revision: position('revision'),
+    lastEventAt: instant('last_event_at'),
   },
 });
 
@@ -37,6 +38,7 @@ export const lotBalanceEntity = new EntitySchema<LotBalance>({
     held: amount('held'),
     frozen: amount('frozen'),
     priority: integer('priority'),
+    costBasis: amount('cost_basis'),
     effectiveAt: instant('effective_at'),
     expiresAt: instant('expires_at', { nullable: true }),
   },
@@ -72,13 +74,3 @@ export const openReservationEntity = new EntitySchema<OpenReservation>({
   },
   indices: [{ name: `${tableName('reservation', balances.version)}_overdue`, columns: ['settleBy'] }],
 });
-
-export const balancesDefinition: ProjectionDefinition<BalanceTables> = {
-  projection: balances,
-  entities: {
-    accounts: accountBalanceEntity,
-    lots: lotBalanceEntity,
-    keys: keySpendingEntity,
-    reservations: openReservationEntity,
-  },
-};

@@ -24,7 +24,7 @@ const STREAM_PREFIX = 'account-';
  */
 export const balances: Projection<BalanceTables> = {
   name: 'balances',
-  version: 2,
+  version: 3,
   streamPrefixes: [STREAM_PREFIX],
   keys: {
     accounts: ['accountId'],
@@ -46,7 +46,8 @@ export const balances: Projection<BalanceTables> = {
 
   fold(rows, fact) {
     const account = evolve(rows, fact as Fact & AccountEvent, accountOf(fact));
-    rows.accounts.put({ ...account, position: fact.position });
+    const { position, revision, metadata } = fact;
+    rows.accounts.put({ ...account, position, revision, lastEventAt: instantFromText(metadata.occurredAt) });
   },
 };
 
@@ -100,7 +101,7 @@ function touchedBy(event: AccountEvent): Touched {
 /** Folds an event into the rows of its account. @returns the account's own row, not yet put */
 function evolve(rows: BalanceRows, event: Fact & AccountEvent, accountId: string): AccountBalance {
   const at = instantFromText(event.metadata.occurredAt);
-  if (event.type === 'AccountOpened') return openedAccount(rows, event.data, accountId, event.position);
+  if (event.type === 'AccountOpened') return openedAccount(rows, event.data, accountId, event);
   const account = rows.accounts.get({ accountId });
   switch (event.type) {
     case 'TierChanged':
@@ -171,7 +172,7 @@ function openedAccount(
   rows: BalanceRows,
   { username, tier }: DataOf<'AccountOpened'>,
   accountId: string,
-  position: bigint,
+  { position, revision, metadata }: Fact,
 ): AccountBalance {
   if (rows.accounts.find({ accountId })) throw new Error(`account ${accountId} was opened before`);
   return {
@@ -186,6 +187,8 @@ function openedAccount(
     totalCashRefunded: ZERO,
     receivable: ZERO,
     position,
+    revision,
+    lastEventAt: instantFromText(metadata.occurredAt),
   };
 }
 

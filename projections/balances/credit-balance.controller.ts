@@ -3,7 +3,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { AuthenticationGuard } from '../../src/http/authentication.guard.js';
 import { type CreditBalance, GetCreditBalance } from './credit-balance.query.js';
-import { questionOf } from './question.js';
+import { type Asked, questionOf } from './question.js';
 
 @Controller('api/v3/auth/credit-balance')
 @UseGuards(AuthenticationGuard)
@@ -12,7 +12,7 @@ export class CreditBalanceController {
 
   /** What the account of the presented key has, has had and is about to lose. */
   @Get()
-  creditBalance(@Req() request: FastifyRequest, @Query('min_position') minPosition?: string): Promise<CreditBalance> {
-    return this.queries.execute(new GetCreditBalance(questionOf(request, minPosition)));
+  creditBalance(@Req() request: FastifyRequest, @Query() query: Asked): Promise<CreditBalance> {
+    return this.queries.execute(new GetCreditBalance(questionOf(request, query)));
   }
 }

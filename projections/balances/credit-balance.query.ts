@@ -1,8 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { GatewayClock } from '../../src/http/clock.js';
 import { creditsAsNumber } from '../../src/kernel/credits.js';
 import { available, expiringCredits, nextExpiration } from './answers.js';
-import { FreshBalances } from './fresh-balances.js';
+import { AskedBalances } from './asked-balances.js';
 import type { Question } from './question.js';
 
 /** The documented answer of GET /api/v3/auth/credit-balance: credits as JSON numbers. */
@@ -25,14 +24,10 @@ export class GetCreditBalance extends Query<CreditBalance> {
 
 @QueryHandler(GetCreditBalance)
 export class GetCreditBalanceHandler implements IQueryHandler<GetCreditBalance> {
-  constructor(
-    private readonly balances: FreshBalances,
-    private readonly clock: GatewayClock,
-  ) {}
+  constructor(private readonly balances: AskedBalances) {}
 
   async execute({ question }: GetCreditBalance): Promise<CreditBalance> {
-    const { account, lots } = await this.balances.read(question.accountId, question.keyId, question.position);
-    const at = this.clock.now();
+    const { account, lots, at } = await this.balances.readKey(question);
     return {
       user_id: account.accountId,
       current_balance: creditsAsNumber(available(account, lots, at)),

@@ -1,5 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { FreshBalances } from './fresh-balances.js';
+import { AskedBalances } from './asked-balances.js';
 
 /** Nano-credits. `given` − `used` is what is left, set aside or not; below zero while the account owes. */
 export interface CreditTotals {
@@ -22,10 +22,10 @@ export class GetCreditTotals extends Query<CreditTotals> {
 
 @QueryHandler(GetCreditTotals)
 export class GetCreditTotalsHandler implements IQueryHandler<GetCreditTotals> {
-  constructor(private readonly balances: FreshBalances) {}
+  constructor(private readonly balances: AskedBalances) {}
 
   async execute({ accountId, keyId, position }: GetCreditTotals): Promise<CreditTotals> {
-    const { account } = await this.balances.read(accountId, keyId, position);
+    const { account } = await this.balances.readKey({ accountId, keyId, position, asOf: undefined });
     const gone = account.totalExpired + account.totalClawedBack + account.totalCashRefunded;
     return { given: account.totalEarned - gone, used: account.totalSpent + account.receivable };
   }

@@ -2,7 +2,7 @@ import { Controller, Get, Query, Req, UseGuards } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { AuthenticationGuard } from '../../src/http/authentication.guard.js';
-import { questionOf } from './question.js';
+import { type Asked, questionOf } from './question.js';
 import { GetQuota, type Quota } from './quota.query.js';
 
 @Controller('quota')
@@ -12,7 +12,7 @@ export class QuotaController {
 
   /** What the presented key may still spend. */
   @Get()
-  quota(@Req() request: FastifyRequest, @Query('min_position') minPosition?: string): Promise<Quota> {
-    return this.queries.execute(new GetQuota(questionOf(request, minPosition)));
+  quota(@Req() request: FastifyRequest, @Query() query: Asked): Promise<Quota> {
+    return this.queries.execute(new GetQuota(questionOf(request, query)));
   }
 }

@@ -1,8 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { GatewayClock } from '../../src/http/clock.js';
 import { creditsAsNumber, least } from '../../src/kernel/credits.js';
 import { available, remainingOfKey } from './answers.js';
-import { FreshBalances } from './fresh-balances.js';
+import { AskedBalances } from './asked-balances.js';
 import type { Question } from './question.js';
 import { spentInWindow } from './row-changes.projection.js';
 import { ThinkingModels } from './thinking-models.js';
@@ -28,14 +27,12 @@ export class GetQuota extends Query<Quota> {
 @QueryHandler(GetQuota)
 export class GetQuotaHandler implements IQueryHandler<GetQuota> {
   constructor(
-    private readonly balances: FreshBalances,
+    private readonly balances: AskedBalances,
     private readonly thinking: ThinkingModels,
-    private readonly clock: GatewayClock,
   ) {}
 
   async execute({ question }: GetQuota): Promise<Quota> {
-    const { account, lots, key } = await this.balances.read(question.accountId, question.keyId, question.position);
-    const at = this.clock.now();
+    const { account, lots, key, at } = await this.balances.readKey(question);
     const balance = available(account, lots, at);
     return {
       username: account.username,

@@ -49,6 +49,7 @@ export const grantedLot = (accountId: string, data: DataOf<'CreditsGranted'>): L
   held: ZERO,
   frozen: ZERO,
   priority: data.priority,
+  costBasis: BigInt(data.costBasis),
   effectiveAt: instantFromText(data.effectiveAt),
   expiresAt: data.expiresAt === undefined ? null : instantFromText(data.expiresAt),
 });

@@ -1,7 +1,6 @@
 import { type DataSource, EntitySchema, type QueryRunner } from 'typeorm';
 import { integer, position, text } from './columns.js';
-import type { Projection } from './projection.js';
-import { SCHEMA } from './schema.js';
+import { type Named, SCHEMA } from './schema.js';
 
 /** How far a projection has folded, and the last event of it, by which another history is recognised. */
 export interface Checkpoint {
@@ -43,7 +42,6 @@ export const checkpointEntity = new EntitySchema<CheckpointRow>({
 
 export const START: Checkpoint = { position: -1n, lastEvent: undefined };
 
-type Named = Pick<Projection<never>, 'name' | 'version'>;
 type Querying = Pick<QueryRunner, 'query'> | Pick<DataSource, 'query'>;
 
 /** Another runner has moved the checkpoint: whatever this one has folded since is not to be committed. */
@@ -54,9 +52,12 @@ export class CheckpointMoved extends Error {
 }
 
 /** Reads the checkpoint of a projection; undefined where it has never run. */
-export async function readCheckpoint(database: Querying, { name, version }: Named): Promise<Checkpoint | undefined> {
+export async function readCheckpoint(
+  database: Querying,
+  { name, version, schema = SCHEMA }: Named,
+): Promise<Checkpoint | undefined> {
   const [row] = await database.query(
-    `SELECT position, event_id, event_stream, event_revision FROM ${SCHEMA}.checkpoint WHERE projection = $1 AND version = $2`,
+    `SELECT position, event_id, event_stream, event_revision FROM ${schema}.checkpoint WHERE projection = $1 AND version = $2`,
     [name, version],
   );
   if (!row) return undefined;
@@ -64,9 +65,9 @@ export async function readCheckpoint(database: Querying, { name, version }: Name
   return { position: BigInt(row.position), lastEvent: lastEvent ?? undefined };
 }
 
-export async function createCheckpoint(database: Querying, { name, version }: Named): Promise<void> {
+export async function createCheckpoint(database: Querying, { name, version, schema = SCHEMA }: Named): Promise<void> {
   await database.query(
-    `INSERT INTO ${SCHEMA}.checkpoint (projection, version, position) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+    `INSERT INTO ${schema}.checkpoint (projection, version, position) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
     [name, version, START.position.toString()],
   );
 }
@@ -80,7 +81,7 @@ export async function createCheckpoint(database: Querying, { name, version }: Na
  */
 export async function moveCheckpoint(database: Querying, projection: Named, from: Checkpoint, to: Checkpoint): Promise<void> {
   const [, moved] = await database.query(
-    `UPDATE ${SCHEMA}.checkpoint
+    `UPDATE ${projection.schema ?? SCHEMA}.checkpoint
         SET position = $3, event_id = $4, event_stream = $5, event_revision = $6, updated_at = now()
       WHERE projection = $1 AND version = $2 AND position = $7
       RETURNING set_config('synchronous_commit', 'off', true)`,

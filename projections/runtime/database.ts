@@ -9,8 +9,15 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** A server that accepts and never answers must not hold a runner or a reader for ever. */
 const QUERY_TIMEOUT_MS = 30_000;
 
-/** Connects to the database of the read models and creates the tables that are missing. Rejects where it cannot be reached. */
-export async function openDatabase(url: string, definitions: readonly AnyProjectionDefinition[]): Promise<DataSource> {
+/**
+ * Connects to the database of the read models and creates the tables that are missing. Rejects where it cannot be reached.
+ * @param options queryTimeoutMs: 0 for none, where somebody waits for long statements
+ */
+export async function openDatabase(
+  url: string,
+  definitions: readonly AnyProjectionDefinition[],
+  { queryTimeoutMs = QUERY_TIMEOUT_MS }: { readonly queryTimeoutMs?: number } = {},
+): Promise<DataSource> {
   const dataSource = new DataSource({
     type: 'postgres',
     url,
@@ -18,11 +25,11 @@ export async function openDatabase(url: string, definitions: readonly AnyProject
     poolSize: POOL_MAX,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     installExtensions: false,
-    extra: { query_timeout: QUERY_TIMEOUT_MS, keepAlive: true },
+    extra: { query_timeout: queryTimeoutMs, keepAlive: true },
     entities: [
       checkpointEntity,
       stoppedStreamEntity,
-      ...definitions.flatMap(({ entities }) => Object.values(entities)),
+      ...definitions.flatMap(({ entities, cache }) => [...Object.values(entities), ...(cache ? [cache.entity] : [])]),
     ] as never[],
   });
   await dataSource.initialize();

@@ -6,16 +6,21 @@ import type { AnyProjectionDefinition } from './stored-projection.js';
 
 /** The runners of this process, one for each projection. A projection that stops does not stop another. */
 export class Projections {
+  /** Told of each commit of a runner; set by whoever measures. */
+  onCommit: ((name: string, events: number) => void) | undefined;
   private readonly runners: readonly ProjectionRunner[];
 
   constructor(
-    definitions: readonly AnyProjectionDefinition[],
+    readonly definitions: readonly AnyProjectionDefinition[],
     dataSource: DataSource,
     events: Pick<EventStore, 'read' | 'subscribe'>,
     freshness: Freshness,
     log: RunnerLog,
   ) {
-    this.runners = definitions.map((definition) => new ProjectionRunner(definition, dataSource, events, freshness, log));
+    this.runners = definitions.map((definition) => {
+      const onCommit = (count: number) => this.onCommit?.(definition.projection.name, count);
+      return new ProjectionRunner(definition, dataSource, events, freshness, log, { onCommit });
+    });
   }
 
   start(): void {

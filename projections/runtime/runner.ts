@@ -4,7 +4,8 @@ import type { EventBatch, EventStore } from '../../src/event-store/event-store.j
 import { instantFromText } from '../../src/kernel/time.js';
 import { type Checkpoint, CheckpointMoved, createCheckpoint, readCheckpoint, START } from './checkpoint.js';
 import type { Freshness } from './freshness.js';
-import { SCHEMA } from './schema.js';
+import { isInStore } from './history.js';
+import { leadLock } from './schema.js';
 import { readStoppedStreams, type StreamStop } from './stopped-streams.js';
 import { isText } from './storable.js';
 import { type AnyProjectionDefinition, StoredProjection } from './stored-projection.js';
@@ -35,6 +36,8 @@ export interface RunnerOptions {
   /** How often one that stands by tries to take over. */
   readonly standbyMs?: number;
   readonly backOffMaxMs?: number;
+  /** Told of each commit. */
+  readonly onCommit?: (events: number) => void;
 }
 
 const BACK_OFF_MIN_MS = 50;
@@ -57,6 +60,7 @@ export class ProjectionRunner {
   private readonly batchMax: number;
   private readonly standbyMs: number;
   private readonly backOffMaxMs: number;
+  private readonly onCommit: ((events: number) => void) | undefined;
   private running: Promise<void> | undefined;
   private failures = 0;
   private checkpoint: Checkpoint = START;
@@ -76,6 +80,7 @@ export class ProjectionRunner {
     this.batchMax = options.batchMax ?? 1_000;
     this.standbyMs = options.standbyMs ?? 1_000;
     this.backOffMaxMs = options.backOffMaxMs ?? 5_000;
+    this.onCommit = options.onCommit;
   }
 
   start(): void {
@@ -185,6 +190,7 @@ export class ProjectionRunner {
     const stops = await this.stored.commit(session, events, this.checkpoint, to, this.stopped);
     this.checkpoint = to;
     this.failures = 0;
+    this.onCommit?.(events.length);
     for (const stop of stops) this.noteStop(stop);
     this.freshness.reached(this.stored.projection, batch.position);
   }
@@ -204,7 +210,7 @@ export class ProjectionRunner {
   private async openCheckpoint(session: QueryRunner): Promise<Checkpoint> {
     await createCheckpoint(session, this.stored.projection);
     const checkpoint = (await readCheckpoint(session, this.stored.projection)) ?? START;
-    if (!checkpoint.lastEvent || (await this.isInStore(checkpoint.lastEvent))) return checkpoint;
+    if (!checkpoint.lastEvent || (await isInStore(this.events, checkpoint.lastEvent))) return checkpoint;
     await this.stored.restart(session, checkpoint, START);
     this.freshness.reached(this.stored.projection, START.position);
     this.log.error(
@@ -212,11 +218,6 @@ export class ProjectionRunner {
         `folded up to position ${checkpoint.position}, so it has another history`,
     );
     return START;
-  }
-
-  private async isInStore({ id, stream, revision }: NonNullable<Checkpoint['lastEvent']>): Promise<boolean> {
-    for await (const event of this.events.read(stream, revision)) return event.id === id;
-    return false;
   }
 
   private async pause(ms: number): Promise<void> {
@@ -228,7 +229,7 @@ export class ProjectionRunner {
   }
 
   private get lockName(): string {
-    return `${SCHEMA} ${this.stored.projection.name} v${this.stored.projection.version}`;
+    return leadLock(this.stored.projection);
   }
 }
 

@@ -1,8 +1,7 @@
 import { type DataSource, type EntityManager, EntitySchema, type QueryRunner } from 'typeorm';
 import type { StoredEvent } from '../../src/event-store/event-store.js';
 import { integer, position, text } from './columns.js';
-import type { Projection } from './projection.js';
-import { SCHEMA } from './schema.js';
+import { type Named, SCHEMA } from './schema.js';
 
 /** A stream that a projection cannot fold on, and the event that it stopped at. The stream's rows stay as they were before it. */
 export interface StreamStop {
@@ -38,14 +37,17 @@ export const stoppedStreamEntity = new EntitySchema<StoppedStreamRow>({
   },
 });
 
-type Named = Pick<Projection<never>, 'name' | 'version'>;
 type Querying = Pick<QueryRunner, 'query'> | Pick<DataSource | EntityManager, 'query'>;
 
 /** Records stops, in the transaction that moves the checkpoint past them. */
-export async function recordStops(database: Querying, { name, version }: Named, stops: readonly StreamStop[]): Promise<void> {
+export async function recordStops(
+  database: Querying,
+  { name, version, schema = SCHEMA }: Named,
+  stops: readonly StreamStop[],
+): Promise<void> {
   for (const { event, error } of stops) {
     await database.query(
-      `INSERT INTO ${SCHEMA}.stopped_stream (projection, version, stream, revision, position, event_type, error)
+      `INSERT INTO ${schema}.stopped_stream (projection, version, stream, revision, position, event_type, error)
        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
       [
         name,
@@ -61,9 +63,9 @@ export async function recordStops(database: Querying, { name, version }: Named, 
 }
 
 /** The names of the streams that a projection has stopped. */
-export async function readStoppedStreams(database: Querying, { name, version }: Named): Promise<string[]> {
+export async function readStoppedStreams(database: Querying, { name, version, schema = SCHEMA }: Named): Promise<string[]> {
   const rows: { stream: string }[] = await database.query(
-    `SELECT stream FROM ${SCHEMA}.stopped_stream WHERE projection = $1 AND version = $2`,
+    `SELECT stream FROM ${schema}.stopped_stream WHERE projection = $1 AND version = $2`,
     [name, version],
   );
   return rows.map(({ stream }) => stream);
@@ -72,11 +74,11 @@ export async function readStoppedStreams(database: Querying, { name, version }: 
 /** The event that a stream is stopped at; undefined where it is not. Ask in the snapshot that the rows are read in. */
 export async function findStop(
   database: Querying,
-  { name, version }: Named,
+  { name, version, schema = SCHEMA }: Named,
   stream: string,
 ): Promise<{ revision: bigint; eventType: string } | undefined> {
   const [row] = await database.query(
-    `SELECT revision, event_type FROM ${SCHEMA}.stopped_stream WHERE projection = $1 AND version = $2 AND stream = $3`,
+    `SELECT revision, event_type FROM ${schema}.stopped_stream WHERE projection = $1 AND version = $2 AND stream = $3`,
     [name, version, stream],
   );
   return row && { revision: BigInt(row.revision), eventType: row.event_type };
@@ -86,14 +88,14 @@ export async function findStop(
  * A condition of a query: the projection has not stopped the stream that an SQL expression names. For lists, which would name a
  * stopped stream for ever: its rows no longer change.
  */
-export function notStopped({ name, version }: Named, streamSql: string): string {
-  return `NOT EXISTS (SELECT FROM ${SCHEMA}.stopped_stream AS stop
+export function notStopped({ name, version, schema = SCHEMA }: Named, streamSql: string): string {
+  return `NOT EXISTS (SELECT FROM ${schema}.stopped_stream AS stop
     WHERE stop.projection = '${name}' AND stop.version = ${version} AND stop.stream = ${streamSql})`;
 }
 
 /** Forgets all stops of a projection, before it is rebuilt. */
-export async function forgetStops(database: Querying, { name, version }: Named): Promise<void> {
-  await database.query(`DELETE FROM ${SCHEMA}.stopped_stream WHERE projection = $1 AND version = $2`, [name, version]);
+export async function forgetStops(database: Querying, { name, version, schema = SCHEMA }: Named): Promise<void> {
+  await database.query(`DELETE FROM ${schema}.stopped_stream WHERE projection = $1 AND version = $2`, [name, version]);
 }
 
 const FRAME = /^ +at (?:new |async )?([\w.$<>]+) \(/gm;

@@ -4,6 +4,7 @@ import { instantFromText } from '../../src/kernel/time.js';
 import { type Checkpoint, moveCheckpoint } from './checkpoint.js';
 import type { Projection, RowsOf } from './projection.js';
 import { type NamedRow, RowSet } from './row-set.js';
+import { type Named, SCHEMA } from './schema.js';
 import { forgetStops, placeOf, recordStops, type StreamStop } from './stopped-streams.js';
 import { StoredTable } from './stored-table.js';
 
@@ -11,6 +12,15 @@ import { StoredTable } from './stored-table.js';
 export interface ProjectionDefinition<Tables extends object> {
   readonly projection: Projection<Tables>;
   readonly entities: { readonly [Table in keyof Tables]: EntitySchema<Tables[Table]> };
+  readonly cache?: ProjectionCache;
+}
+
+/** A table beside the rows that is made from them, saves time, and means nothing: it may be emptied, and is not compared. */
+export interface ProjectionCache {
+  // biome-ignore lint/suspicious/noExplicitAny: whoever keeps it knows its rows
+  readonly entity: EntitySchema<any>;
+  /** Called in the transaction of a batch, when its rows are written. */
+  keep(queryRunner: QueryRunner, events: readonly StoredEvent[]): Promise<void>;
 }
 
 /** Some definition, whatever its tables. */
@@ -29,14 +39,19 @@ interface ReadEvent {
 /** A projection bound to its tables: folds a batch and commits rows and checkpoint in one transaction. */
 export class StoredProjection {
   readonly projection: Projection<Record<string, object>>;
+  private readonly named: Named;
   private readonly tables: ReadonlyMap<string, StoredTable<object>>;
+  /** Only beside the rows that answer: what is built anew has none until it is swapped in. */
+  private readonly cache: ProjectionCache | undefined;
 
-  constructor(dataSource: DataSource, { projection, entities }: AnyProjectionDefinition) {
+  constructor(dataSource: DataSource, { projection, entities, cache }: AnyProjectionDefinition, schema: string = SCHEMA) {
     this.projection = projection;
+    this.named = { name: projection.name, version: projection.version, schema };
+    this.cache = schema === SCHEMA ? cache : undefined;
     this.tables = new Map(
       Object.entries(entities as Record<string, EntitySchema<object>>).map(([table, entity]) => [
         table,
-        new StoredTable(dataSource, entity, (projection.keys as Record<string, readonly string[]>)[table] ?? []),
+        new StoredTable(dataSource, entity, (projection.keys as Record<string, readonly string[]>)[table] ?? [], schema),
       ]),
     );
   }
@@ -62,11 +77,12 @@ export class StoredProjection {
     const sets = [...rows];
     const read = going.map((event) => this.read(event, sets));
     return queryRunner.manager.transaction(async () => {
-      await moveCheckpoint(queryRunner, this.projection, from, to);
+      await moveCheckpoint(queryRunner, this.named, from, to);
       for (const [table, set] of rows) await this.tableOf(table).load(queryRunner, set);
       const stops = this.fold(rows, read);
       for (const [table, set] of rows) await this.tableOf(table).write(queryRunner, set);
-      await recordStops(queryRunner, this.projection, stops);
+      await recordStops(queryRunner, this.named, stops);
+      await this.cache?.keep(queryRunner, going);
       return stops;
     });
   }
@@ -74,9 +90,10 @@ export class StoredProjection {
   /** Forgets all rows and stops, and starts before the first event. */
   async restart(queryRunner: QueryRunner, from: Checkpoint, start: Checkpoint): Promise<void> {
     await queryRunner.manager.transaction(async () => {
-      await moveCheckpoint(queryRunner, this.projection, from, start);
+      await moveCheckpoint(queryRunner, this.named, from, start);
       for (const table of this.tables.values()) await table.clear(queryRunner);
-      await forgetStops(queryRunner, this.projection);
+      if (this.cache) await queryRunner.query(`DELETE FROM ${SCHEMA}."${this.cache.entity.options.tableName}"`);
+      await forgetStops(queryRunner, this.named);
     });
   }
 

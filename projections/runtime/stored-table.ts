@@ -1,5 +1,6 @@
 import type { DataSource, EntitySchema, QueryRunner } from 'typeorm';
 import type { RowCheck, RowSet } from './row-set.js';
+import { SCHEMA } from './schema.js';
 import { fitsIndex, holderOf } from './storable.js';
 
 interface StoredColumn {
@@ -16,17 +17,15 @@ interface StoredColumn {
  * one JSON parameter. The columns come from the entity, so that both TypeORM's reads and these writes agree on them.
  */
 export class StoredTable<Row extends object> implements RowCheck<Row> {
-  private readonly path: string;
+  /** Quoted, with its schema. */
+  readonly path: string;
   private readonly columns: readonly StoredColumn[];
   private readonly keyColumns: readonly StoredColumn[];
   private readonly sql: { readonly load: string; readonly upsert: string; readonly delete: string; readonly truncate: string };
 
-  constructor(dataSource: DataSource, entity: EntitySchema<Row>, keys: readonly string[]) {
+  constructor(dataSource: DataSource, entity: EntitySchema<Row>, keys: readonly string[], schema: string = SCHEMA) {
     const metadata = dataSource.getMetadata(entity);
-    this.path = metadata.tablePath
-      .split('.')
-      .map((part) => `"${part}"`)
-      .join('.');
+    this.path = `"${schema}"."${metadata.tableName}"`;
     this.columns = metadata.columns.map((column) => {
       const type = dataSource.driver.normalizeType(column);
       return {
@@ -64,7 +63,7 @@ export class StoredTable<Row extends object> implements RowCheck<Row> {
     const keys = rows.keys();
     if (keys.length === 0) return;
     const found: Record<string, unknown>[] = await queryRunner.query(this.sql.load, [asJson(keys, this.keyColumns)]);
-    rows.load(found.map((row) => this.fromDatabase(row)));
+    rows.load(found.map((row) => this.rowOf(row)));
   }
 
   /** Writes what the fold has changed. */
@@ -79,6 +78,18 @@ export class StoredTable<Row extends object> implements RowCheck<Row> {
     await queryRunner.query(this.sql.truncate);
   }
 
+  /** The columns of a row that a statement calls `alias`, named so that `rowOf` finds them. */
+  selected(alias: string): string {
+    return this.columns.map((column) => `${alias}.${quoted(column)} AS "${column.property}"`).join(', ');
+  }
+
+  /** A row as the projection sees it, of what `selected` selected. */
+  rowOf(found: Record<string, unknown>): Row {
+    const row: Record<string, unknown> = {};
+    for (const { property, fromDatabase } of this.columns) row[property] = fromDatabase(found[property]);
+    return row as Row;
+  }
+
   private misfit({ name }: StoredColumn): TypeError {
     return new TypeError(`${this.path} cannot hold this ${name}`);
   }
@@ -89,22 +100,15 @@ export class StoredTable<Row extends object> implements RowCheck<Row> {
     return column;
   }
 
-  private fromDatabase(found: Record<string, unknown>): Row {
-    const row: Record<string, unknown> = {};
-    for (const { property, fromDatabase } of this.columns) row[property] = fromDatabase(found[property]);
-    return row as Row;
-  }
-
   private statements() {
     const names = this.columns.map(quoted).join(', ');
-    const selected = this.columns.map((column) => `t.${quoted(column)} AS "${column.property}"`).join(', ');
     const assigned = this.columns
       .filter((column) => !this.keyColumns.includes(column))
       .map((c) => `${quoted(c)} = EXCLUDED.${quoted(c)}`);
     const keySet = `jsonb_to_recordset($1::jsonb) AS k(${definitions(this.keyColumns)})`;
     const sameKey = this.keyColumns.map((column) => `t.${quoted(column)} = k.${quoted(column)}`).join(' AND ');
     return {
-      load: `SELECT ${selected} FROM ${keySet} JOIN ${this.path} AS t ON ${sameKey}`,
+      load: `SELECT ${this.selected('t')} FROM ${keySet} JOIN ${this.path} AS t ON ${sameKey}`,
       upsert:
         `INSERT INTO ${this.path} (${names}) SELECT ${names} FROM jsonb_to_recordset($1::jsonb) AS r(${definitions(this.columns)}) ` +
         `ON CONFLICT (${this.keyColumns.map(quoted).join(', ')}) DO UPDATE SET ${assigned.join(', ')}`,

@@ -1,16 +1,30 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { type AccountEvent, accountStream } from '../../src/accounts/domain/accounts.events.js';
-import { EventStore } from '../../src/event-store/event-store.js';
-import { type Instant, instantFromText } from '../../src/kernel/time.js';
-import { readCheckpoint } from '../runtime/checkpoint.js';
-import { evolveGeneration, type GenerationEvent } from './generation.projection.js';
-import { generationEntity } from './usage.entity.js';
-import { usage } from './usage.projection.js';
-import { projectionBehind, UsageRowsReader } from './usage-rows.js';
+import type { AnswerFacts, ProviderAttempt } from '../../src/accounts/domain/accounts.events.js';
+import type { Instant } from '../../src/kernel/time.js';
+import { endedAtOf, endingOf, type GenerationStatus, statusOf } from './generation.projection.js';
+import { GenerationHistory, type Told } from './generation-history.js';
 import type { Generation } from './usage-tables.projection.js';
 
+/** A generation, with what its last end says. Amounts are nano-credits. */
+export interface GenerationRecord {
+  readonly generationId: string;
+  readonly keyId: string;
+  readonly model: string;
+  readonly status: GenerationStatus;
+  /** The outcome of the settlement, or the reason of the release; null while it is open. */
+  readonly ending: string | null;
+  readonly reservedAt: Instant;
+  readonly endedAt: Instant | null;
+  readonly cost: bigint;
+  /** Tokens by class; empty until it is settled. */
+  readonly classes: Readonly<Record<string, number>>;
+  readonly attempts: readonly ProviderAttempt[];
+  /** How the answer was given; empty where that is not on record. */
+  readonly answer: Partial<AnswerFacts>;
+}
+
 /** What was this generation of this account? Undefined where the account has made no such one. */
-export class GetGeneration extends Query<Generation | undefined> {
+export class GetGeneration extends Query<GenerationRecord | undefined> {
   constructor(
     readonly accountId: string,
     readonly generationId: string,
@@ -19,65 +33,45 @@ export class GetGeneration extends Query<Generation | undefined> {
   }
 }
 
-interface Told {
-  readonly event: GenerationEvent;
-  readonly at: Instant;
-}
-
-/** While the read side is built anew, a long stream is not read through for every question. */
-const READ_BACK_MAX = 20_000;
-
-/**
- * Answers at once, however far the projection is: its row, and on top of it what the account's own stream says after the position
- * that the row is folded to. The stream is read backwards down to that position and no further: one event where the projection
- * is up to date. Where the row and the stream say nothing there is no such generation. Throws 503 where the projection is so far
- * behind that neither says.
- */
+/** Answers at once, however far the projection is. */
 @QueryHandler(GetGeneration)
 export class GetGenerationHandler implements IQueryHandler<GetGeneration> {
-  constructor(
-    private readonly rows: UsageRowsReader,
-    private readonly store: EventStore,
-  ) {}
+  constructor(private readonly history: GenerationHistory) {}
 
-  async execute({ accountId, generationId }: GetGeneration): Promise<Generation | undefined> {
-    const { stored, position } = await this.rows.read(accountId, async (manager) => ({
-      position: (await readCheckpoint(manager, usage))?.position ?? -1n,
-      stored: (await manager.findOneBy(generationEntity, { accountId, generationId })) ?? undefined,
-    }));
-    const ahead = await this.toldAfter(position, accountId, generationId);
-    return ahead.reduceRight<Generation | undefined>(
-      (generation, { event, at }) => evolveGeneration(generation, event, accountId, at),
-      stored,
-    );
+  async execute({ accountId, generationId }: GetGeneration): Promise<GenerationRecord | undefined> {
+    const found = await this.history.find(accountId, generationId);
+    if (!found) return undefined;
+    const { generation, ahead } = found;
+    return recordOf(generation, await this.endOf(generation, ahead));
   }
 
-  /** What the stream says of a generation after a position, the newest first. */
-  private async toldAfter(position: bigint, accountId: string, generationId: string): Promise<Told[]> {
-    const told: Told[] = [];
-    let read = 0;
-    for await (const stored of this.store.readBackwards(accountStream(accountId))) {
-      if (stored.position <= position) break;
-      read += 1;
-      if (read > READ_BACK_MAX) throw projectionBehind();
-      const event = { type: stored.type, data: stored.data } as AccountEvent;
-      if (!isOfGeneration(event, generationId)) continue;
-      told.push({ event, at: instantFromText(stored.metadata.occurredAt) });
-      // A generation begins with its reservation.
-      if (event.type === 'CreditsReserved') break;
-    }
-    return told;
+  private endOf(generation: Generation, ahead: readonly Told[]): Promise<Told> | undefined {
+    const revision = generation.chargedRevision ?? generation.releasedRevision;
+    return revision === null ? undefined : this.history.toldAt(generation, revision, ahead);
   }
 }
 
-function isOfGeneration(event: AccountEvent, generationId: string): event is GenerationEvent {
-  switch (event.type) {
-    case 'CreditsReserved':
+function recordOf(generation: Generation, end: Told | undefined): GenerationRecord {
+  const { generationId, keyId, model, reservedAt, cost } = generation;
+  const known = {
+    generationId,
+    keyId,
+    model,
+    reservedAt,
+    cost,
+    status: statusOf(generation),
+    ending: endingOf(generation),
+    endedAt: endedAtOf(generation),
+  };
+  switch (end?.event.type) {
     case 'ReservationSettled':
+    case 'LateSettlementRecorded': {
+      const { usage, attempts, answer } = end.event.data;
+      return { ...known, classes: usage.classes, attempts, answer: answer ?? {} };
+    }
     case 'ReservationReleased':
-    case 'LateSettlementRecorded':
-      return event.data.generationId === generationId;
+      return { ...known, classes: {}, attempts: end.event.data.attempts ?? [], answer: {} };
     default:
-      return false;
+      return { ...known, classes: {}, attempts: [], answer: {} };
   }
 }

@@ -4,13 +4,13 @@ import { accountStream } from '../../src/accounts/domain/accounts.events.js';
 import { AccountUnreadable } from '../../src/event-store/errors.js';
 import { ApiError } from '../../src/http/api-error.js';
 import { Freshness } from '../runtime/freshness.js';
-import { findStop } from '../runtime/stopped-streams.js';
+import { findStop, readStoppedStreams } from '../runtime/stopped-streams.js';
 import { usage } from './usage.projection.js';
 
 const FRESH_TIMEOUT_MS = 2_000;
 const RETRY_AFTER_SECONDS = 1;
 
-/** Reads rows of one account, all of them as they were at one moment. */
+/** Reads rows of one account or of all, all of them as they were at one moment. */
 @Injectable()
 export class UsageRowsReader {
   private readonly logger = new Logger('usage');
@@ -21,8 +21,13 @@ export class UsageRowsReader {
   ) {}
 
   /** As `read`, but not before everything up to `position` is folded. Throws 503 where that takes too long: sums are exact or absent. */
-  async readFresh<Rows>(accountId: string, position: bigint, read: (manager: EntityManager) => Promise<Rows>): Promise<Rows> {
-    if (!(await this.freshness.waitFor(usage, position, FRESH_TIMEOUT_MS))) {
+  async readFresh<Rows>(
+    accountId: string | undefined,
+    position: bigint,
+    read: (manager: EntityManager) => Promise<Rows>,
+    timeoutMs = FRESH_TIMEOUT_MS,
+  ): Promise<Rows> {
+    if (!(await this.freshness.waitFor(usage, position, timeoutMs))) {
       throw projectionBehind();
     }
     return this.read(accountId, read);
@@ -30,12 +35,12 @@ export class UsageRowsReader {
 
   /**
    * Rows as they are. Throws 503 where the database does not answer, AccountUnreadable where the account is stopped at an event
-   * that cannot be folded: what its rows say is no longer so.
+   * that cannot be folded: what its rows say is no longer so. Of all accounts: throws 500 where any of them is stopped.
    */
-  async read<Rows>(accountId: string, read: (manager: EntityManager) => Promise<Rows>): Promise<Rows> {
+  async read<Rows>(accountId: string | undefined, read: (manager: EntityManager) => Promise<Rows>): Promise<Rows> {
     const [stop, rows] = await this.dataSource
       .transaction('REPEATABLE READ', async (manager) => {
-        return [await findStop(manager, usage, accountStream(accountId)), await read(manager)] as const;
+        return [await stopOf(manager, accountId), await read(manager)] as const;
       })
       .catch((error: Error) => {
         this.logger.error({ msg: 'the read models cannot be read', error: error.message });
@@ -43,9 +48,16 @@ export class UsageRowsReader {
           retryAfterSeconds: RETRY_AFTER_SECONDS,
         });
       });
-    if (stop) throw new AccountUnreadable(accountStream(accountId), stop.revision, stop.eventType);
+    if (stop) throw new AccountUnreadable(stop.stream, stop.revision, stop.eventType);
     return rows;
   }
+}
+
+/** Where an account, or any of them, is stopped. */
+async function stopOf(manager: EntityManager, accountId: string | undefined) {
+  const stream = accountId === undefined ? (await readStoppedStreams(manager, usage)).sort()[0] : accountStream(accountId);
+  const stop = stream === undefined ? undefined : await findStop(manager, usage, stream);
+  return stop && { ...stop, stream: stream as string };
 }
 
 export const projectionBehind = (): ApiError =>

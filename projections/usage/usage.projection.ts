@@ -1,34 +1,38 @@
-import type { AccountEvent, LateSettlementRecorded } from '../../src/accounts/domain/accounts.events.js';
-import { nanoFromText, plus, ZERO } from '../../src/kernel/credits.js';
-import { instantFromText } from '../../src/kernel/time.js';
+import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
+import { type Instant, instantFromText } from '../../src/kernel/time.js';
 import type { Fact, Projection } from '../runtime/projection.js';
-import { evolveGeneration, type GenerationEvent } from './generation.projection.js';
-import type { UsageOfDay, UsageRows, UsageTables } from './usage-tables.projection.js';
+import { addCounts, countsOf, NOTHING_USED } from './counts.projection.js';
+import { type ChargeEvent, evolveGeneration, type GenerationEvent } from './generation.projection.js';
+import type { UsageOfSpan, UsageTables } from './usage-tables.projection.js';
 
 const STREAM_PREFIX = 'account-';
 
 /**
- * What was used: call by call, and by account, key, model, provider and day of UTC. A call counts on the day it is charged, so a day
- * that is over never changes: a late settlement counts on the day that it is recorded, and a refund changes no usage. What was
- * given back is no usage. Σ cost over the days of a key = what the key was charged since it was issued, to the nano-credit.
+ * What was used: call by call, and by account, key, model, provider and hour or day of UTC. A call counts when it is charged, so a
+ * span that is over never changes: a late settlement counts when it is recorded, and a refund changes no usage. What was given
+ * back is no usage. Σ cost over the spans of a key = what the key was charged since it was issued, to the nano-credit.
  */
 export const usage: Projection<UsageTables> = {
   name: 'usage',
-  version: 1,
+  version: 2,
   streamPrefixes: [STREAM_PREFIX],
   keys: {
     generations: ['accountId', 'generationId'],
+    hours: ['accountId', 'hour', 'keyId', 'model', 'provider'],
     days: ['accountId', 'day', 'keyId', 'model', 'provider'],
   },
 
   rowsOf(fact) {
     const event = generationEventOf(fact as Fact & AccountEvent);
-    if (!event) return { generations: [], days: [] };
+    if (!event) return { generations: [], hours: [], days: [] };
     const accountId = accountOf(fact);
-    const { generationId } = event.data;
+    const generations = [{ accountId, generationId: event.data.generationId }];
+    if (!isCharge(event)) return { generations, hours: [], days: [] };
+    const user = userOf(accountId, event.data);
     return {
-      generations: [{ accountId, generationId }],
-      days: isCharge(event) ? [keyOfDay(accountId, event.data, fact)] : [],
+      generations,
+      hours: [{ ...user, hour: hourOf(fact.metadata.occurredAt) }],
+      days: [{ ...user, day: dayOf(fact.metadata.occurredAt) }],
     };
   },
 
@@ -36,22 +40,60 @@ export const usage: Projection<UsageTables> = {
     const event = generationEventOf(fact as Fact & AccountEvent);
     if (!event) return;
     const accountId = accountOf(fact);
+    const { revision, position, metadata } = fact;
+    const place = { revision, position, at: instantFromText(metadata.occurredAt) };
     const known = rows.generations.find({ accountId, generationId: event.data.generationId });
-    rows.generations.put(evolveGeneration(known, event, accountId, instantFromText(fact.metadata.occurredAt)));
-    if (isCharge(event)) countCharge(rows, keyOfDay(accountId, event.data, fact), event.data);
+    const generation = evolveGeneration(known, event, accountId, place);
+    rows.generations.put(generation);
+    if (!isCharge(event)) return;
+    const user = userOf(accountId, event.data);
+    const hour = { ...user, hour: hourOf(metadata.occurredAt) };
+    const day = { ...user, day: dayOf(metadata.occurredAt) };
+    const charge = { ...countsOf(event.data), source: event.data.usage.source, reservedAt: generation.reservedAt, position };
+    rows.hours.put({ ...hour, ...countCharge(rows.hours.find(hour), user, charge) });
+    rows.days.put({ ...day, ...countCharge(rows.days.find(day), user, charge) });
   },
 };
 
-type Charge = LateSettlementRecorded['data'];
-type KeyOfDay = Pick<UsageOfDay, 'accountId' | 'day' | 'keyId' | 'model' | 'provider'>;
+type User = Pick<UsageOfSpan, 'accountId' | 'keyId' | 'model' | 'provider'>;
+type CountedCharge = ReturnType<typeof countsOf> & { source: string; reservedAt: Instant; position: bigint };
+
+const userOf = (accountId: string, { keyId, model, attempts }: ChargeEvent['data']): User => ({
+  accountId,
+  keyId,
+  model,
+  provider: attempts.at(-1)?.provider ?? '',
+});
+
+function countCharge(span: UsageOfSpan | undefined, user: User, charge: CountedCharge): UsageOfSpan {
+  const { reservedAt, position } = charge;
+  const before = span ?? {
+    ...NOTHING_USED,
+    requests: 0n,
+    estimatedRequests: 0n,
+    firstPosition: position,
+    reservedFrom: reservedAt,
+  };
+  return {
+    ...user,
+    ...addCounts(before, charge),
+    requests: before.requests + 1n,
+    estimatedRequests: before.estimatedRequests + (charge.source === 'estimated' ? 1n : 0n),
+    firstPosition: before.firstPosition,
+    lastPosition: position,
+    reservedFrom: Math.min(before.reservedFrom, reservedAt),
+  };
+}
 
 /** Undefined for what says nothing of usage. Throws where the event is unknown. */
-function generationEventOf(event: Fact & AccountEvent): GenerationEvent | undefined {
+function generationEventOf(event: Fact & AccountEvent): (Fact & GenerationEvent) | undefined {
   switch (event.type) {
     case 'CreditsReserved':
+    case 'ReservationExtended':
     case 'ReservationSettled':
     case 'ReservationReleased':
     case 'LateSettlementRecorded':
+    case 'GenerationRefunded':
       return event;
     case 'AccountOpened':
     case 'TierChanged':
@@ -59,10 +101,8 @@ function generationEventOf(event: Fact & AccountEvent): GenerationEvent | undefi
     case 'ApiKeyChanged':
     case 'ApiKeyRevoked':
     case 'CreditsGranted':
-    case 'ReservationExtended':
     case 'CreditsExpired':
     case 'ShortfallRepaid':
-    case 'GenerationRefunded':
     case 'TopUpRefunded':
     case 'LotsFrozen':
     case 'LotsUnfrozen':
@@ -73,34 +113,11 @@ function generationEventOf(event: Fact & AccountEvent): GenerationEvent | undefi
   return unknownEvent(event);
 }
 
-const isCharge = (event: GenerationEvent): event is Extract<GenerationEvent, { data: Charge }> =>
+const isCharge = (event: GenerationEvent): event is ChargeEvent =>
   event.type === 'ReservationSettled' || event.type === 'LateSettlementRecorded';
 
-const keyOfDay = (accountId: string, { keyId, model, attempts }: Charge, { metadata }: Fact): KeyOfDay => ({
-  accountId,
-  day: metadata.occurredAt.slice(0, 'yyyy-mm-dd'.length),
-  keyId,
-  model,
-  provider: attempts.at(-1)?.provider ?? '',
-});
-
-function countCharge(rows: UsageRows, key: KeyOfDay, { cost, usage: { classes } }: Charge): void {
-  const day = rows.days.find(key) ?? { ...key, ...NOTHING_USED };
-  rows.days.put({
-    ...day,
-    requests: day.requests + 1n,
-    promptTokens: day.promptTokens + tokensOf(classes, (name) => name.startsWith('input_') || name.startsWith('cache_')),
-    completionTokens: day.completionTokens + tokensOf(classes, (name) => name.startsWith('output_')),
-    reasoningTokens: day.reasoningTokens + tokensOf(classes, (name) => name === 'output_reasoning'),
-    cost: plus(day.cost, nanoFromText(cost.rounded)),
-  });
-}
-
-const NOTHING_USED = { requests: 0n, promptTokens: 0n, completionTokens: 0n, reasoningTokens: 0n, cost: ZERO } as const;
-
-/** Throws where a count is no integer: none that was charged is. */
-const tokensOf = (classes: Readonly<Record<string, number>>, isCounted: (name: string) => boolean): bigint =>
-  Object.entries(classes).reduce((sum, [name, tokens]) => (isCounted(name) ? sum + BigInt(tokens) : sum), 0n);
+const hourOf = (occurredAt: string): string => occurredAt.slice(0, 'yyyy-mm-ddThh'.length);
+const dayOf = (occurredAt: string): string => occurredAt.slice(0, 'yyyy-mm-dd'.length);
 
 function accountOf({ stream }: Fact): string {
   if (!stream.startsWith(STREAM_PREFIX)) throw new Error(`stream ${stream} is no account's`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
-import { balancesDefinition } from '../../projections/balances/balances.entity.js';
+import { balancesDefinition } from '../../projections/balances/balances.definition.js';
 import { openDatabase } from '../../projections/runtime/database.js';
 import { Freshness } from '../../projections/runtime/freshness.js';
 import { ProjectionRunner } from '../../projections/runtime/runner.js';

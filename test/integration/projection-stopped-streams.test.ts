@@ -6,7 +6,7 @@ import { CqrsModule, QueryBus } from '@nestjs/cqrs';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { DataSource } from 'typeorm';
 import { request } from 'undici';
-import { balancesDefinition } from '../../projections/balances/balances.entity.js';
+import { balancesDefinition } from '../../projections/balances/balances.definition.js';
 import { DueLots } from '../../projections/balances/due-lots.query.js';
 import { OverdueReservations } from '../../projections/balances/overdue-reservations.query.js';
 import { ThinkingModels } from '../../projections/balances/thinking-models.js';
@@ -17,6 +17,7 @@ import { ProjectionRunner } from '../../projections/runtime/runner.js';
 import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
 import { seal } from '../../src/event-store/envelope.js';
 import { EventStore } from '../../src/event-store/event-store.js';
+import { AdministrationToken } from '../../src/http/administration.guard.js';
 import { ApiErrorFilter } from '../../src/http/api-error.filter.js';
 import { Authenticator } from '../../src/http/authentication.js';
 import { GatewayClock } from '../../src/http/clock.js';
@@ -303,6 +304,7 @@ test('what is asked about a stopped account is refused as the write side refuses
     { provide: GatewayClock, useValue: { now: () => Date.parse(AT) } },
     { provide: ThinkingModels, useValue: { enabled: false, defaultBudget: 0, list: () => [] } },
     { provide: Metrics, useValue: metrics },
+    { provide: AdministrationToken, useValue: new AdministrationToken('token-of-the-administration') },
   ];
   @Global()
   @Module({ providers, exports: providers.map(({ provide }) => provide) })

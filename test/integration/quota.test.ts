@@ -16,6 +16,7 @@ import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js'
 import { startEventStoreNode } from '../../src/embedded/event-store/node.js';
 import { seal } from '../../src/event-store/envelope.js';
 import { EventStore } from '../../src/event-store/event-store.js';
+import { AdministrationToken } from '../../src/http/administration.guard.js';
 import { ApiErrorFilter } from '../../src/http/api-error.filter.js';
 import { Authenticator, type Principal } from '../../src/http/authentication.js';
 import { GatewayClock } from '../../src/http/clock.js';
@@ -68,8 +69,9 @@ beforeAll(async () => {
       { provide: Authenticator, useClass: TestAuthenticator },
       { provide: GatewayClock, useClass: TestClock },
       { provide: ThinkingModels, useClass: TestThinking },
+      { provide: AdministrationToken, useValue: new AdministrationToken('token-of-the-administration') },
     ],
-    exports: [EventStore, Authenticator, GatewayClock, ThinkingModels],
+    exports: [EventStore, Authenticator, GatewayClock, ThinkingModels, AdministrationToken],
   })
   class EdgeModule {}
 

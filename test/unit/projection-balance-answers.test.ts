@@ -18,17 +18,20 @@ const account = (receivable = 0n): AccountBalance => ({
   totalCashRefunded: nano(0n),
   receivable: nano(receivable),
   position: 0n,
+  revision: 0n,
+  lastEventAt: NOW,
 });
-type LotChange = { held?: bigint; frozen?: bigint; effectiveAt?: number; expiresAt?: number };
+type LotChange = { lotId?: string; priority?: number; held?: bigint; frozen?: bigint; effectiveAt?: number; expiresAt?: number };
 const lot = (remaining: bigint, change: LotChange = {}): LotBalance => ({
   accountId: 'a1',
-  lotId: 'A',
+  lotId: change.lotId ?? 'A',
   kind: 'promo',
   granted: nano(1_000n),
   remaining: nano(remaining),
   held: nano(change.held ?? 0n),
   frozen: nano(change.frozen ?? 0n),
-  priority: 10,
+  priority: change.priority ?? 10,
+  costBasis: 0n,
   effectiveAt: change.effectiveAt ?? NOW,
   expiresAt: change.expiresAt ?? null,
 });

@@ -118,7 +118,8 @@ function rowsAfter(...events: readonly (AccountEvent | [string, AccountEvent])[]
     balances.fold(tables, fact);
   });
   return {
-    accounts: tables.accounts.changes().upserts,
+    // The place of the last event in the stream is that in `$all` here, and its time is a test of its own.
+    accounts: tables.accounts.changes().upserts.map(({ revision: _, lastEventAt: __, ...row }) => row),
     lots: tables.lots.changes().upserts,
     keys: tables.keys.changes().upserts,
     reservations: tables.reservations.changes().upserts,
@@ -146,6 +147,7 @@ const lot = (lotId: string, granted: bigint, remaining: bigint, held = 0n, expir
   held,
   frozen: 0n,
   priority: 10,
+  costBasis: 1_000_000_000n,
   effectiveAt: at(DAY_1),
   expiresAt: expiresAt === null ? null : at(expiresAt),
 });
@@ -486,5 +488,27 @@ describe('balances', () => {
     ])('%s', (_what, events, message) => {
       expect(() => rowsAfter(...events)).toThrow(message);
     });
+  });
+});
+
+test('an account knows the place and the time of its last event, whatever that changed', () => {
+  const accounts = new RowSet<BalanceTables['accounts']>('accounts', balances.keys.accounts);
+  const fold = (revision: bigint, occurredAt: string, event: AccountEvent) => {
+    accounts.name({ accountId: 'a1' });
+    const rows = { accounts, lots: new RowSet('lots', []), keys: new RowSet('keys', []), reservations: new RowSet('r', []) };
+    balances.fold(rows as never, {
+      stream: 'account-a1',
+      revision,
+      position: 100n + revision,
+      metadata: { occurredAt },
+      ...event,
+    });
+  };
+  fold(0n, '2026-03-01T00:00:00.000Z', opened);
+  fold(1n, '2026-03-02T00:00:00.001Z', { type: 'TierChanged', data: { from: 'premium', to: 'internal' } });
+  expect(accounts.get({ accountId: 'a1' })).toMatchObject({
+    revision: 1n,
+    position: 101n,
+    lastEventAt: Date.parse('2026-03-02T00:00:00.001Z'),
   });
 });

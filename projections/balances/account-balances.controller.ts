@@ -1,0 +1,89 @@
+import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { AdministrationGuard } from '../../src/http/administration.guard.js';
+import { invalid } from '../../src/http/validation.js';
+import { formatCredits, nano } from '../../src/kernel/credits.js';
+import { isAccountId } from '../../src/kernel/ids.js';
+import { instantToText } from '../../src/kernel/time.js';
+import { available } from './answers.js';
+import { AskedBalances, accountNotFound } from './asked-balances.js';
+import { expiringCreditsQuery, expiringCreditsShown } from './expiring-credits.answer.js';
+import { GetLots, type ListedLot, LOT_STATUSES, type LotStatus } from './lots.query.js';
+import { type Asked, questionAbout } from './question.js';
+
+/** What accounts have and had, for the administration. Amounts are decimal strings of credits. */
+@Controller('api/v3/admin/accounts/:user_id')
+@UseGuards(AdministrationGuard)
+export class AccountBalancesController {
+  constructor(
+    private readonly queries: QueryBus,
+    private readonly balances: AskedBalances,
+  ) {}
+
+  @Get('balance')
+  async balance(@Param('user_id') userId: string, @Query() query: Asked): Promise<object> {
+    const { account, lots, at } = await this.balances.read(questionAbout(accountOf(userId), query));
+    const sum = (part: 'held' | 'frozen') => lots.reduce((total, lot) => total + lot[part], 0n);
+    return {
+      user_id: account.accountId,
+      at: instantToText(at),
+      position: account.position.toString(),
+      revision: account.revision.toString(),
+      tier: account.tier,
+      available: credits(available(account, lots, at)),
+      held: credits(sum('held')),
+      frozen: credits(sum('frozen')),
+      receivable: credits(account.receivable),
+      total_earned: credits(account.totalEarned),
+      total_adjusted: credits(account.totalAdjusted),
+      total_spent: credits(account.totalSpent),
+      total_expired: credits(account.totalExpired),
+      total_clawed_back: credits(account.totalClawedBack),
+      total_cash_refunded: credits(account.totalCashRefunded),
+    };
+  }
+
+  /** In burn-down order. */
+  @Get('lots')
+  async lots(@Param('user_id') userId: string, @Query() query: Asked & { status?: string }): Promise<object> {
+    const { status } = query;
+    if (status !== undefined && !isStatus(status)) throw invalid('status', `must be one of ${LOT_STATUSES.join(', ')}`);
+    const { accountId, at, lots } = await this.queries.execute(new GetLots(questionAbout(accountOf(userId), query)));
+    const asked = status === undefined ? lots : lots.filter((lot) => lot.status === status);
+    return { user_id: accountId, at: instantToText(at), data: asked.map(lotShown) };
+  }
+
+  /** What expires within a window, and what of it will expire unused if spending goes on as it did. */
+  @Get('expiring-credits')
+  async expiringCredits(@Param('user_id') userId: string, @Query() query: Asked): Promise<object> {
+    const question = questionAbout(accountOf(userId), query);
+    return expiringCreditsShown(await this.queries.execute(expiringCreditsQuery(question, query)), credits);
+  }
+}
+
+const isStatus = (text: string): text is LotStatus => (LOT_STATUSES as readonly string[]).includes(text);
+
+/** What cannot be an account's id is not there. */
+function accountOf(userId: string): string {
+  if (isAccountId(userId)) return userId;
+  throw accountNotFound();
+}
+
+/** Exact; adjustments may have taken away more than they gave. */
+const credits = (amount: bigint): string => (amount < 0n ? `-${formatCredits(nano(-amount))}` : formatCredits(nano(amount)));
+
+const lotShown = (lot: ListedLot): object => ({
+  lot_id: lot.lotId,
+  kind: lot.kind,
+  status: lot.status,
+  burn_down_place: lot.burnDownPlace,
+  granted: credits(lot.granted),
+  remaining: credits(lot.remaining),
+  held: credits(lot.held),
+  frozen: credits(lot.frozen),
+  free: credits(lot.remaining - lot.held - lot.frozen),
+  priority: lot.priority,
+  cost_basis: credits(lot.costBasis),
+  effective_at: instantToText(lot.effectiveAt),
+  expires_at: lot.expiresAt === null ? null : instantToText(lot.expiresAt),
+});

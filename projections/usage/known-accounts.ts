@@ -1,0 +1,17 @@
+import { Injectable } from '@nestjs/common';
+import { accountStream } from '../../src/accounts/domain/accounts.events.js';
+import { EventStore } from '../../src/event-store/event-store.js';
+import { ApiError } from '../../src/http/api-error.js';
+import { isAccountId } from '../../src/kernel/ids.js';
+
+/** Tells an account that has used nothing from one that there is not: the store says, not the rows. */
+@Injectable()
+export class KnownAccounts {
+  constructor(private readonly store: EventStore) {}
+
+  /** Throws 404 where there is no such account. */
+  async mustExist(accountId: string): Promise<void> {
+    if (isAccountId(accountId)) for await (const _ of this.store.readBackwards(accountStream(accountId))) return;
+    throw new ApiError(404, 'account_not_found', 'There is no such account');
+  }
+}
