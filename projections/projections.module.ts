@@ -27,6 +27,7 @@ import { GetExpiringCreditsHandler } from './balances/expiring-credits.query.js'
 import { ExpiringLotsHandler } from './balances/expiring-lots.query.js';
 import { FreshBalances } from './balances/fresh-balances.js';
 import { KeysNearLimitHandler } from './balances/keys-near-limit.query.js';
+import { LotsController } from './balances/lots.controller.js';
 import { GetLotsHandler } from './balances/lots.query.js';
 import { LowBalancesHandler } from './balances/low-balances.query.js';
 import { OverdueReservationsHandler } from './balances/overdue-reservations.query.js';
@@ -48,6 +49,7 @@ import { providerUsageDefinition } from './provider-usage/provider-usage.entity.
 import { openDatabase } from './runtime/database.js';
 import { Freshness } from './runtime/freshness.js';
 import { measureProjections } from './runtime/projection-metrics.js';
+import { GetProjectionReportsHandler } from './runtime/projection-reports.query.js';
 import { ProjectionsController } from './runtime/projections.controller.js';
 import { Projections } from './runtime/projections.js';
 import { measureStoppedStreams } from './runtime/stopped-streams-gauge.js';
@@ -107,6 +109,7 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
       controllers: [
         AccountBalancesController,
         ExpiringCreditsController,
+        LotsController,
         QuotaController,
         CreditBalanceController,
         AdministrationUsageController,
@@ -139,6 +142,7 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
         GetExpiringCreditsHandler,
         { provide: Spending, useFactory: spending, inject: [QueryBus] },
         GetSpendingHandler,
+        GetProjectionReportsHandler,
         LowBalancesHandler,
         ExpiringLotsHandler,
         KeysNearLimitHandler,

@@ -3,6 +3,7 @@ import { ExpiringLots } from '../projections/balances/expiring-lots.query.js';
 import { KeysNearLimit } from '../projections/balances/keys-near-limit.query.js';
 import { LowBalances } from '../projections/balances/low-balances.query.js';
 import { UnbalancedAccounts } from '../projections/balances/unbalanced-accounts.query.js';
+import { GetProjectionReports } from '../projections/runtime/projection-reports.query.js';
 import { formatCredits, type NanoCredits, nano } from './kernel/credits.js';
 import { type Clock, instantToText } from './kernel/time.js';
 import type { Finding, Watch, Watches } from './notices/index.js';
@@ -12,6 +13,7 @@ export interface NoticeThresholds {
   readonly lowBalance: NanoCredits;
   readonly expiringDays: number;
   readonly keyLimitPercent: number;
+  readonly projectionLagMs: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -23,7 +25,8 @@ export const watches = (queries: QueryBus, clock: Clock, thresholds: NoticeThres
     lowBalances(queries, clock, thresholds),
     expiringCredits(queries, clock, thresholds),
     keysNearLimit(queries, clock, thresholds),
-    unbalancedAccounts(queries),
+    projectionsBehind(queries, thresholds),
+    brokenInvariants(queries),
   ],
 });
 
@@ -73,14 +76,42 @@ const keysNearLimit = (queries: QueryBus, clock: Clock, { keyLimitPercent }: Not
   },
 });
 
-const unbalancedAccounts = (queries: QueryBus): Watch => ({
+const projectionsBehind = (queries: QueryBus, { projectionLagMs }: NoticeThresholds): Watch => ({
+  kind: 'projection_behind',
+  look: async () => {
+    const behind = (await queries.execute(new GetProjectionReports())).filter(({ lagMs }) => lagMs > projectionLagMs);
+    return all(behind, ({ name, version, lagMs, position, headPosition, isLed }) => ({
+      subject: name,
+      data: {
+        projection: name,
+        version,
+        lag_ms: lagMs,
+        position: `${position}`,
+        head_position: `${headPosition}`,
+        led: isLed ? 1 : 0,
+      },
+    }));
+  },
+});
+
+/** Rows that the fold cannot have made, and streams that it cannot go on with. One kind, so one watch: what either finds clears nothing of the other. */
+const brokenInvariants = (queries: QueryBus): Watch => ({
   kind: 'invariant_broken',
   look: async () => {
-    const found = await queries.execute(new UnbalancedAccounts(FINDINGS_MAX));
-    return all(found, ({ accountId, rule }) => ({
+    const accounts = await queries.execute(new UnbalancedAccounts(FINDINGS_MAX));
+    const reports = await queries.execute(new GetProjectionReports());
+    const stops = reports.flatMap(({ name, stopped }) => stopped.streams.map((stop) => ({ name, ...stop })));
+    const unbalanced = accounts.map(({ accountId, rule }) => ({
       subject: `balances/${accountId}/${rule}`,
       data: { user_id: accountId, rule },
     }));
+    const stopped = stops.map(({ name, stream, revision, eventType }) => ({
+      subject: `stopped/${name}/${stream}`,
+      data: { projection: name, stream, revision: `${revision}`, event_type: eventType },
+    }));
+    const complete =
+      accounts.length < FINDINGS_MAX && reports.every((report) => report.stopped.total === report.stopped.streams.length);
+    return { findings: [...unbalanced, ...stopped], complete };
   },
 });
 
