@@ -14,6 +14,7 @@ import {
   encodeSubscription,
   type RawEvent,
 } from './read-wire.js';
+import { RecentEvents } from './recent-events.js';
 import type { StoredEvent } from './stored-event.js';
 import { openCall } from './streams-client.js';
 
@@ -65,6 +66,7 @@ export class EventStore {
   readonly counters = { appends: 0, events: 0 };
   private readonly client: EventStoreDBClient;
   private readonly appends: BatchAppend;
+  private readonly recent = new RecentEvents();
 
   constructor(
     connectionString: string,
@@ -126,7 +128,7 @@ export class EventStore {
     let call: ReadCall | undefined;
     try {
       call = await this.withinTimeout(openCall(this.client, 'read', request));
-      yield* batchesOf(call, after ?? -1n, batchMax, signal);
+      yield* batchesOf(call, after ?? -1n, batchMax, signal, this.recent);
     } catch (error) {
       throw new EventStoreUnavailable('the subscription ended', error);
     } finally {
@@ -216,7 +218,13 @@ export class EventStore {
 }
 
 /** Gathers the messages of a subscription into batches. While a batch waits to be taken, the server is not read from. */
-async function* batchesOf(call: ReadCall, after: bigint, batchMax: number, signal: AbortSignal): AsyncGenerator<EventBatch> {
+async function* batchesOf(
+  call: ReadCall,
+  after: bigint,
+  batchMax: number,
+  signal: AbortSignal,
+  recent: RecentEvents,
+): AsyncGenerator<EventBatch> {
   let events: StoredEvent[] = [];
   let position = after;
   let reported = after;
@@ -228,7 +236,7 @@ async function* batchesOf(call: ReadCall, after: bigint, batchMax: number, signa
     woken();
   };
   call.on('data', (bytes: Buffer) => {
-    const message = decodeReadMessage(bytes);
+    const message = decodeReadMessage(bytes, recent);
     if (message.is === 'other') return;
     if (message.is === 'event') events.push(message.event);
     position = message.is === 'event' ? message.event.position : message.position;

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { ProtobufFields, readUuid } from './protobuf-fields.js';
 import { readTypeEntry } from './raw-event.js';
+import type { RecentEvents } from './recent-events.js';
 import type { StoredEvent } from './stored-event.js';
 
 export { decodeRawEvent, type RawEvent } from './raw-event.js';
@@ -106,13 +107,16 @@ export type ReadMessage =
 
 const OTHER: ReadMessage = { is: 'other' };
 
-/** ReadResp {event 1 {event 1} | checkpoint 3 {commit_position 1} | …}; a stream that is not there is a read without events. */
-export function decodeReadMessage(bytes: Buffer): ReadMessage {
+/**
+ * ReadResp {event 1 {event 1} | checkpoint 3 {commit_position 1} | …}; a stream that is not there is a read without events.
+ * @param recent events that need not be read again
+ */
+export function decodeReadMessage(bytes: Buffer, recent?: RecentEvents): ReadMessage {
   const fields = new ProtobufFields(bytes);
   if (!fields.next()) return OTHER;
   if (fields.number === 1) {
     for (const read = fields.message(); read.next(); read.skip()) {
-      if (read.number === 1) return { is: 'event', event: readEvent(read.message()) };
+      if (read.number === 1) return { is: 'event', event: readEvent(read.message(), recent, bytes.length) };
     }
   } else if (fields.number === 3) {
     for (const checkpoint = fields.message(); checkpoint.next(); checkpoint.skip()) {
@@ -123,7 +127,7 @@ export function decodeReadMessage(bytes: Buffer): ReadMessage {
 }
 
 /** RecordedEvent {id 1, stream 2 {name 3}, revision 3, prepare 4, commit 5, metadata 6, custom_metadata 7, data 8}. */
-function readEvent(fields: ProtobufFields): StoredEvent {
+function readEvent(fields: ProtobufFields, recent: RecentEvents | undefined, bytes: number): StoredEvent {
   const event = {
     id: '',
     type: '',
@@ -133,6 +137,7 @@ function readEvent(fields: ProtobufFields): StoredEvent {
     data: undefined,
     metadata: undefined as never,
   } as Writable<StoredEvent>;
+  let known: StoredEvent | undefined;
   while (fields.next()) {
     switch (fields.number) {
       case 1:
@@ -149,6 +154,9 @@ function readEvent(fields: ProtobufFields): StoredEvent {
         break;
       case 5:
         event.position = BigInt(fields.integer());
+        // The id stands before it, and the costly part behind.
+        known = recent?.find(event.position, event.id);
+        if (known) return known;
         break;
       case 6:
         event.type = readTypeEntry(fields.message()) ?? event.type;
@@ -163,6 +171,7 @@ function readEvent(fields: ProtobufFields): StoredEvent {
         fields.skip();
     }
   }
+  recent?.add(event, bytes);
   return event;
 }
 
