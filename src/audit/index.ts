@@ -14,6 +14,6 @@ export {
   type LedgerLeaf,
   verifyCheckpoints,
 } from './checkpoints/checkpoint-verification.js';
-export { ReplayModule } from './replay.module.js';
 export { type GenerationEvidence, gatherGenerationEvidence } from './generation-evidence.js';
 export { checkGenerationEvidence } from './generation-evidence-check.js';
+export { ReplayModule } from './replay.module.js';

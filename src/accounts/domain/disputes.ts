@@ -51,14 +51,20 @@ export function freezeLots(
     return same ? accept() : reject({ reason: 'dispute_conflict', disputeId });
   }
   const grant = grantOfPayment(account, paymentId);
-  if (!grant) return reject({ reason: 'payment_not_found', paymentId });
-  const disputable = nano(nanoFromText(grant.amount) - takenBack(account, paymentId));
-  const claimed = amount ?? disputable;
-  if (claimed === 0n || claimed > disputable) return reject({ reason: 'dispute_exceeds_payment', disputable });
+  const most = disputable(account, paymentId);
+  if (!grant || most === undefined) return reject({ reason: 'payment_not_found', paymentId });
+  const claimed = amount ?? most;
+  if (claimed === 0n || claimed > most) return reject({ reason: 'dispute_exceeds_payment', disputable: most });
   const lot = account.lots.get(grant.lotId);
   const frozen = lot && !isExpired(lot, at) ? least(freeOf(lot), claimed) : ZERO;
   const lots = frozen === 0n ? [] : [{ lotId: grant.lotId, amount: nanoToText(frozen) }];
   return accept({ type: 'LotsFrozen', data: { disputeId, paymentId, claimed: nanoToText(claimed), lots } });
+}
+
+/** What of a payment can be disputed: what was neither paid back nor disputed before; undefined where there is no such payment. */
+export function disputable(account: Account, paymentId: string): NanoCredits | undefined {
+  const grant = grantOfPayment(account, paymentId);
+  return grant && nano(nanoFromText(grant.amount) - takenBack(account, paymentId));
 }
 
 /** Ends a won dispute: what was frozen can be spent again, unless it has expired meanwhile or another dispute claims it. */

@@ -1,0 +1,1 @@
+export { RepricingModule } from './repricing.module.js';
