@@ -36,6 +36,9 @@ import { QuotaController } from './balances/quota.controller.js';
 import { GetQuotaHandler } from './balances/quota.query.js';
 import { Spending } from './balances/spending.js';
 import { UnbalancedAccountsHandler } from './balances/unbalanced-accounts.query.js';
+import { DisputeListController } from './disputes/dispute-list.controller.js';
+import { disputesDefinition } from './disputes/disputes.entity.js';
+import { ListDisputesHandler } from './disputes/disputes.query.js';
 import { DeferredRevenueReport } from './journal/deferred-revenue.report.js';
 import { FreshJournal } from './journal/fresh-journal.js';
 import { JournalController } from './journal/journal.controller.js';
@@ -83,6 +86,7 @@ export const DEFINITIONS: readonly AnyProjectionDefinition[] = [
   usageDefinition,
   providerUsageDefinition,
   journalDefinition,
+  disputesDefinition,
 ];
 
 /** The read side. Needs EventStore, Authenticator, GatewayClock, ThinkingModels and QueryBus from global modules or `imports`. */
@@ -116,6 +120,7 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
         OwnUsageController,
         GenerationsController,
         JournalController,
+        DisputeListController,
         ProjectionsController,
       ],
       providers: [
@@ -157,6 +162,7 @@ export class ProjectionsModule implements OnApplicationBootstrap, BeforeApplicat
         GetGenerationHandler,
         GetKeyUsageHandler,
         GetActivityHandler,
+        ListDisputesHandler,
         FreshJournal,
         GetJournalEntriesHandler,
         GetTrialBalanceHandler,

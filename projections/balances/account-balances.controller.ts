@@ -1,14 +1,14 @@
 import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { AdministrationGuard } from '../../src/http/administration.guard.js';
-import { invalid } from '../../src/http/validation.js';
 import { formatCredits, nano } from '../../src/kernel/credits.js';
 import { isAccountId } from '../../src/kernel/ids.js';
 import { instantToText } from '../../src/kernel/time.js';
 import { available } from './answers.js';
 import { AskedBalances, accountNotFound } from './asked-balances.js';
 import { expiringCreditsQuery, expiringCreditsShown } from './expiring-credits.answer.js';
-import { GetLots, type ListedLot, LOT_STATUSES, type LotStatus } from './lots.query.js';
+import { lotStatusOf, lotsShown } from './lots.answer.js';
+import { GetLots } from './lots.query.js';
 import { type Asked, questionAbout } from './question.js';
 
 /** What accounts have and had, for the administration. Amounts are decimal strings of credits. */
@@ -46,11 +46,8 @@ export class AccountBalancesController {
   /** In burn-down order. */
   @Get('lots')
   async lots(@Param('user_id') userId: string, @Query() query: Asked & { status?: string }): Promise<object> {
-    const { status } = query;
-    if (status !== undefined && !isStatus(status)) throw invalid('status', `must be one of ${LOT_STATUSES.join(', ')}`);
-    const { accountId, at, lots } = await this.queries.execute(new GetLots(questionAbout(accountOf(userId), query)));
-    const asked = status === undefined ? lots : lots.filter((lot) => lot.status === status);
-    return { user_id: accountId, at: instantToText(at), data: asked.map(lotShown) };
+    const status = lotStatusOf(query.status);
+    return lotsShown(await this.queries.execute(new GetLots(questionAbout(accountOf(userId), query))), status, credits);
   }
 
   /** What expires within a window, and what of it will expire unused if spending goes on as it did. */
@@ -61,8 +58,6 @@ export class AccountBalancesController {
   }
 }
 
-const isStatus = (text: string): text is LotStatus => (LOT_STATUSES as readonly string[]).includes(text);
-
 /** What cannot be an account's id is not there. */
 function accountOf(userId: string): string {
   if (isAccountId(userId)) return userId;
@@ -71,19 +66,3 @@ function accountOf(userId: string): string {
 
 /** Exact; adjustments may have taken away more than they gave. */
 const credits = (amount: bigint): string => (amount < 0n ? `-${formatCredits(nano(-amount))}` : formatCredits(nano(amount)));
-
-const lotShown = (lot: ListedLot): object => ({
-  lot_id: lot.lotId,
-  kind: lot.kind,
-  status: lot.status,
-  burn_down_place: lot.burnDownPlace,
-  granted: credits(lot.granted),
-  remaining: credits(lot.remaining),
-  held: credits(lot.held),
-  frozen: credits(lot.frozen),
-  free: credits(lot.remaining - lot.held - lot.frozen),
-  priority: lot.priority,
-  cost_basis: credits(lot.costBasis),
-  effective_at: instantToText(lot.effectiveAt),
-  expires_at: lot.expiresAt === null ? null : instantToText(lot.expiresAt),
-});

@@ -29,7 +29,8 @@ export class AskedBalances {
     if (asOf === undefined) {
       const balances = await this.fresh.read(accountId, keyId, position);
       if (balances) return { ...balances, at: this.clock.now() };
-      throw (await this.isOpened(accountId)) ? projectionBehind() : accountNotFound();
+      // Who presents a key has an account; what the administration names need not be there.
+      throw keyId !== undefined || (await this.isOpened(accountId)) ? projectionBehind() : accountNotFound();
     }
     const past = await this.past.read(accountId, asOf);
     if (!past) throw notThereThen('account');

@@ -33,8 +33,9 @@ export interface LotForecast {
 
 /**
  * Foresees which lots expire unused until a moment, the soonest first: from now on, spending goes on evenly and takes the free parts
- * of the lots in burn-down order, each from its effective time until its expiry. What no lot can pay is not spent. Spending is
- * rounded down, so that what expires is never understated.
+ * of the lots in burn-down order, each from its effective time until its expiry. What no lot can pay is not spent. Between two
+ * turns spending is rounded down, each time: then every lot has at least what it would exactly have, and what expires is never
+ * understated.
  */
 export function foresee(lots: readonly LotBalance[], rate: SpendingRate, now: Instant, until: Instant): LotForecast[] {
   const order = lots.filter((lot) => !isExpired(lot, now)).sort(inBurnDownOrder);
@@ -42,7 +43,7 @@ export function foresee(lots: readonly LotBalance[], rate: SpendingRate, now: In
   const left = new Map(free);
   let from = now;
   for (const turn of turnsOf(order, now, until)) {
-    let spending = spentBy(rate, turn - now) - spentBy(rate, from - now);
+    let spending = spentBy(rate, turn - from);
     for (const lot of order) {
       if (spending === 0n) break;
       if (lot.effectiveAt > from || isExpired(lot, from)) continue;

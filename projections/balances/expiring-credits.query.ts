@@ -1,4 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { invalid } from '../../src/http/validation.js';
 import type { Instant } from '../../src/kernel/time.js';
 import { AskedBalances } from './asked-balances.js';
 import { foresee, type LotForecast, type SpendingRate } from './burn-down.js';
@@ -40,8 +41,11 @@ export class GetExpiringCreditsHandler implements IQueryHandler<GetExpiringCredi
   async execute({ question, window, spending }: GetExpiringCredits): Promise<ExpiringCredits> {
     const { account, lots, at } = await this.balances.read(question);
     const until = 'until' in window ? window.until : at + window.days * DAY_MS;
-    const rate =
+    if (until <= at) throw invalid('until', 'must be after the moment of the answer');
+    const asked =
       'perDay' in spending ? { spent: spending.perDay, inMs: DAY_MS } : await this.rateOf(question, at, spending.days * DAY_MS);
+    // Who owes may spend nothing: whatever lots there are go on to expire.
+    const rate = account.receivable > 0n ? { ...asked, spent: 0n } : asked;
     return { accountId: account.accountId, at, until, rate, lots: foresee(lots, rate, at, until) };
   }
 

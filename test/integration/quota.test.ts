@@ -335,6 +335,121 @@ test('open reservations are overdue from their settleBy on, longest overdue firs
   ]);
 });
 
+describe('looking back, at lots and ahead', () => {
+  const OPENED_AT = '2026-02-20T00:00:00.000Z';
+  const ADMINISTRATION = 'token-of-the-administration';
+  const early = (event: AccountEvent) => ({ ...event, at: OPENED_AT });
+  const ask = async (path: string, apiKey = 'looking/k1') => {
+    const { status, text } = await get(path, apiKey);
+    return { status, ...JSON.parse(text) };
+  };
+  let before: bigint;
+
+  beforeAll(async () => {
+    const lots = [
+      granted('A', 10, '2026-03-03T12:00:00.500Z'),
+      granted('B', 20),
+      granted('C', 5, '2026-03-01T00:00:00.000Z'),
+      granted('U', 1),
+    ];
+    await happened('looking', ...[opened('looking'), issued(), ...lots].map(early));
+    before = positions.get('looking') as bigint;
+    const at = '2026-02-28T10:00:00.000Z';
+    await happened('looking', { ...reserved('r1', 'A', 3), at }, settled('r1', 'A', 2, 3, at));
+    await happened('looking', { ...reserved('r2', 'U', 1), at }, settled('r2', 'U', 1, 1, at));
+  });
+
+  test('as of a time and as of a position, what was shown then', async () => {
+    expect(await ask('/quota')).toMatchObject({ balance: 28, used_quota: 3 });
+    expect(await ask(`/quota?as_of=${before}`)).toMatchObject({ balance: 36, used_quota: 0 });
+    expect(await ask('/quota?as_of=2026-02-28T11:00:00.000%2B01:00')).toMatchObject({ balance: 33, used_quota: 3 });
+    expect(await ask('/quota?as_of=2026-02-28T09:59:59.999Z')).toMatchObject({ balance: 36, used_quota: 0 });
+    const then = await ask(`/api/v3/auth/credit-balance?as_of=${before}`);
+    expect(then).toMatchObject({ current_balance: 36, total_earned: 36, total_spent: 0, next_expiration: '2026-03-01T00:00:00' });
+  });
+
+  test.each(['soon', '2026-02-28', '2026-03-01T12:00:00.501Z', '999999999999999999', '-1'])('as_of=%s is a 400', async (asOf) => {
+    expect(await ask(`/quota?as_of=${asOf}`)).toMatchObject({ status: 400, error: { param: 'as_of' } });
+  });
+
+  test('before there was the account: 404', async () => {
+    expect((await ask('/quota?as_of=2026-02-19T00:00:00.000Z')).status).toBe(404);
+  });
+
+  test('the administration sees exact text, of any account that there is', async () => {
+    const balance = await ask('/api/v3/admin/accounts/looking/balance', ADMINISTRATION);
+    expect(balance).toMatchObject({
+      status: 200,
+      available: '28',
+      held: '0',
+      total_earned: '36',
+      total_spent: '3',
+      revision: '9',
+    });
+    expect((await ask('/api/v3/admin/accounts/nobody/balance', ADMINISTRATION)).status).toBe(404);
+    expect((await ask('/api/v3/admin/accounts/looking/balance')).status).toBe(401);
+  });
+
+  test('every lot in burn-down order, with what it is and when it pays', async () => {
+    const { data } = await ask('/api/v3/admin/accounts/looking/lots', ADMINISTRATION);
+    const shown = (lots: { lot_id: string; status: string; burn_down_place: number | null; remaining: unknown }[]) =>
+      lots.map((lot) => [lot.lot_id, lot.status, lot.burn_down_place, lot.remaining]);
+    expect(shown(data)).toEqual([
+      ['C', 'expired', null, '5'],
+      ['A', 'eligible', 1, '8'],
+      ['B', 'eligible', 2, '20'],
+      ['U', 'used_up', null, '0'],
+    ]);
+    const own = await ask(`/api/v3/auth/lots?status=eligible&as_of=${before}`);
+    expect(shown(own.data)).toEqual([
+      ['C', 'eligible', 1, 5],
+      ['A', 'eligible', 2, 10],
+      ['B', 'eligible', 3, 20],
+      ['U', 'eligible', 4, 1],
+    ]);
+    expect(await ask('/api/v3/auth/lots?status=gone')).toMatchObject({ status: 400, error: { param: 'status' } });
+  });
+
+  test('what expires within a window, and what of it unused at the rate of the last days or at a given one', async () => {
+    // 3 credits in 7 days; two days are left to A.
+    expect(await ask('/api/v3/admin/accounts/looking/expiring-credits', ADMINISTRATION)).toMatchObject({
+      expiring_credits: '8',
+      forecast: { spending_per_day: '0.428571428', expected_used: '0.857142857', expected_to_expire: '7.142857143' },
+      lots: [{ lot_id: 'A', free: '8', expires_at: '2026-03-03T12:00:00.500Z' }],
+    });
+    expect(await ask('/api/v3/auth/expiring-credits?rate=3.5')).toMatchObject({
+      expiring_credits: 8,
+      forecast: { spending_per_day: 3.5, expected_used: 7, expected_to_expire: 1 },
+    });
+    expect(await ask('/api/v3/auth/expiring-credits?days=1')).toMatchObject({ expiring_credits: 0, lots: [] });
+    expect(await ask('/api/v3/auth/expiring-credits?until=2026-03-03T12:00:00.500Z')).toMatchObject({ expiring_credits: 8 });
+  });
+
+  test.each([
+    ['days=0', 'days'],
+    ['days=3651', 'days'],
+    ['days=1&until=2026-03-03T12:00:00Z', 'until'],
+    ['until=2026-03-01T12:00:00.500Z', 'until'],
+    ['rate_days=91', 'rate_days'],
+    ['rate=-1', 'rate'],
+    ['rate=1&rate_days=7', 'rate'],
+    ['day=1', 'day'],
+  ])('a window or a rate that is none: ?%s is the 400 that names %s', async (query, param) => {
+    expect(await ask(`/api/v3/auth/expiring-credits?${query}`)).toMatchObject({ status: 400, error: { param } });
+  });
+
+  test('who owes may spend nothing, so that everything goes on to expire', async () => {
+    const owing = settled('r1', 'A', 2, 2) as Extract<AccountEvent, { type: 'ReservationSettled' }>;
+    await happened('owing', opened('owing'), issued(), granted('A', 10, '2026-03-03T12:00:00.500Z'), reserved('r1', 'A', 2), {
+      ...owing,
+      data: { ...owing.data, cost: { ...owing.data.cost, rounded: credits(3) }, shortfall: credits(1) },
+    });
+    expect(await ask('/api/v3/auth/expiring-credits?rate=3', 'owing/k1')).toMatchObject({
+      forecast: { spending_per_day: 0, expected_used: 0, expected_to_expire: 8 },
+    });
+  });
+});
+
 describe('when the answer is not there', () => {
   test('no key, or a wrong one: 401', async () => {
     expect((await get('/quota')).status).toBe(401);
@@ -361,7 +476,7 @@ describe('when the answer is not there', () => {
     const [status] = app.get(Projections, { strict: false }).statuses();
     expect(status).toEqual({
       name: 'balances',
-      version: 2,
+      version: 3,
       position: expect.any(BigInt),
       state: expect.stringMatching(/^live$|^catching_up$/),
     });

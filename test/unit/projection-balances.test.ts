@@ -119,11 +119,16 @@ function rowsAfter(...events: readonly (AccountEvent | [string, AccountEvent])[]
   });
   return {
     // The place of the last event in the stream is that in `$all` here, and its time is a test of its own.
-    accounts: tables.accounts.changes().upserts.map(({ revision: _, lastEventAt: __, ...row }) => row),
-    lots: tables.lots.changes().upserts,
-    keys: tables.keys.changes().upserts,
-    reservations: tables.reservations.changes().upserts,
+    accounts: putRows(tables.accounts).map(({ revision: _, lastEventAt: __, ...row }) => row),
+    lots: putRows(tables.lots),
+    keys: putRows(tables.keys),
+    reservations: putRows(tables.reservations),
   };
+}
+
+function putRows<Row extends object>(rows: RowSet<Row>): Row[] {
+  const { inserts, updates } = rows.changes();
+  return [...inserts, ...updates];
 }
 
 const ACCOUNT = {

@@ -78,6 +78,13 @@ describe('what expires unused if spending goes on', () => {
   });
 });
 
+test('what is rounded off while no lot could pay is not spent from one that could later', () => {
+  const lots = [lot('B', 10n, { effectiveAt: NOW + DAY, expiresAt: NOW + 2 * DAY })];
+  // Three fifths a day: one of ten would be spent in both days together, none in the second alone.
+  const [foreseen] = foresee(lots, { spent: 3n, inMs: 5 * DAY }, NOW, NOW + 3 * DAY);
+  expect(foreseen).toMatchObject({ expectedUsed: 0n, expectedToExpire: 10n });
+});
+
 const days = fc.integer({ min: -3, max: 12 });
 const lots = fc
   .uniqueArray(

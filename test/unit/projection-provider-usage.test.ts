@@ -30,7 +30,8 @@ function folded(events: readonly [type: string, data: object, at: string][]): Pr
     for (const key of keys) days.name(key).turn = n + 1;
     providerUsage.fold({ days }, fact);
   }
-  return days.changes().upserts;
+  const { inserts, updates } = days.changes();
+  return [...inserts, ...updates];
 }
 
 test('a call counts for the provider that served it, on the day that it was charged, in time or late', () => {

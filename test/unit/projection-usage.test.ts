@@ -33,9 +33,14 @@ class Rows {
   }
 
   get counted() {
-    return this.days.changes().upserts.map(({ accountId: _, ...row }) => row);
+    return written(this.days).map(({ accountId: _, ...row }) => row);
   }
 }
+
+const written = <Row extends object>(rows: RowSet<Row>): Row[] => {
+  const { inserts, updates } = rows.changes();
+  return [...inserts, ...updates];
+};
 
 const reserved = (id: string, keyId = 'k'): AccountEvent => ({
   type: 'CreditsReserved',
@@ -152,20 +157,20 @@ test('an hour is counted as its day is, and knows which charges it has', () => {
     .fold(reserved('g1'), '2026-03-01T21:00:00.000Z')
     .fold(reserved('g2'), '2026-03-01T21:30:00.000Z')
     .fold(settled('g2', '1', TOKENS), '2026-03-01T22:59:59.999Z')
-    .fold(settled('g1', '2', TOKENS, { usage: { classes: TOKENS, source: 'estimated' } }), EVENING)
     .fold(reserved('g3'), EVENING)
-    .fold(settled('g3', '4', TOKENS), EVENING);
-  const hours = rows.hours.changes().upserts;
+    .fold(settled('g3', '4', TOKENS), EVENING)
+    .fold(settled('g1', '2', TOKENS, { usage: { classes: TOKENS, source: 'estimated' } }), EVENING);
+  const hours = written(rows.hours);
   expect(hours.map(({ hour, requests, estimatedRequests, cost }) => [hour, requests, estimatedRequests, cost])).toEqual([
     ['2026-03-01T22', 1n, 0n, 1n],
     ['2026-03-01T23', 2n, 1n, 6n],
   ]);
-  expect(hours[1]).toMatchObject({ firstPosition: 3n, lastPosition: 5n, reservedFrom: Date.parse('2026-03-01T21:00:00.000Z') });
+  expect(hours[1]).toMatchObject({ firstPosition: 4n, lastPosition: 5n, reservedFrom: Date.parse('2026-03-01T21:00:00.000Z') });
   expect(rows.counted.map(({ day: name, requests, cost }) => [name, requests, cost])).toEqual([['2026-03-01', 3n, 7n]]);
 });
 
 describe('a generation', () => {
-  const one = (rows: Rows) => rows.generations.changes().upserts[0] as Generation;
+  const one = (rows: Rows) => written(rows.generations)[0] as Generation;
   const refund = (amount: string): AccountEvent => ({
     type: 'GenerationRefunded',
     data: {
@@ -264,7 +269,7 @@ describe('a generation', () => {
 
   test('belongs to its account', () => {
     const rows = new Rows().fold(reserved('g1'), EVENING, 'account-a').fold(reserved('g1'), MIDNIGHT, 'account-b');
-    expect(rows.generations.changes().upserts.map(({ accountId, reservedAt }) => [accountId, reservedAt])).toEqual([
+    expect(written(rows.generations).map(({ accountId, reservedAt }) => [accountId, reservedAt])).toEqual([
       ['a', Date.parse(EVENING)],
       ['b', Date.parse(MIDNIGHT)],
     ]);
