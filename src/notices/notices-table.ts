@@ -61,12 +61,10 @@ WHERE ($1::text IS NULL OR kind = $1) AND ($2::boolean IS NULL OR (cleared_at IS
   AND ($3::text IS NULL OR (raised_at, id) < (SELECT raised_at, id FROM notices.notice WHERE id = $3))
 ORDER BY raised_at DESC, id DESC LIMIT $4`;
 
-/** PostgreSQL's codes for a table and a schema that are not there. */
-const MISSING = new Set(['42P01', '3F000']);
-
 /** The notices in PostgreSQL, shared by all processes; its clock says when. */
 export class NoticesTable {
   private readonly pool: Pool;
+  private creating: Promise<unknown> | undefined;
 
   /** Connects when it is first asked something. */
   constructor(databaseUrl: string, onError: (error: Error) => void) {
@@ -127,12 +125,16 @@ export class NoticesTable {
   }
 
   private async query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
-    try {
-      return await this.pool.query<Row>(text, values);
-    } catch (error) {
-      if (!MISSING.has((error as { code?: string }).code ?? '')) throw error;
-      await this.pool.query(CREATE);
-      return this.pool.query<Row>(text, values);
-    }
+    await this.create();
+    return this.pool.query<Row>(text, values);
+  }
+
+  /** Once in a process, before anything else; asked again where it did not work. */
+  private create(): Promise<unknown> {
+    this.creating ??= this.pool.query(CREATE).catch((error) => {
+      this.creating = undefined;
+      throw error;
+    });
+    return this.creating;
   }
 }

@@ -36,12 +36,10 @@ export interface StoredLine {
   readonly line: Readonly<Record<string, unknown>>;
 }
 
-/** PostgreSQL's codes for a table and a schema that are not there. */
-const MISSING = new Set(['42P01', '3F000']);
-
 /** The reconciliations in PostgreSQL, schema `finance`. */
 export class ReconciliationsTable {
   private readonly pool: Pool;
+  private creating: Promise<unknown> | undefined;
 
   /** Connects when it is first asked something. */
   constructor(databaseUrl: string, onError: (error: Error) => void) {
@@ -62,7 +60,7 @@ export class ReconciliationsTable {
     summary: Summary,
     lines: readonly ComparedDay[],
   ) {
-    await this.created();
+    await this.create();
     await this.transaction(async (client) => {
       const { rowCount } = await client.query(
         `INSERT INTO finance.reconciliation (id, provider, first_day, last_day, summary) VALUES ($1, $2, $3, $4, $5)
@@ -108,18 +106,18 @@ export class ReconciliationsTable {
     await this.pool.end();
   }
 
-  private async created(): Promise<void> {
-    await this.query('SELECT FROM finance.reconciliation LIMIT 0', []);
+  private async query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    await this.create();
+    return this.pool.query<Row>(text, values);
   }
 
-  private async query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
-    try {
-      return await this.pool.query<Row>(text, values);
-    } catch (error) {
-      if (!MISSING.has((error as { code?: string }).code ?? '')) throw error;
-      await this.pool.query(CREATE);
-      return this.pool.query<Row>(text, values);
-    }
+  /** Once in a process, before anything else; asked again where it did not work. */
+  private create(): Promise<unknown> {
+    this.creating ??= this.pool.query(CREATE).catch((error) => {
+      this.creating = undefined;
+      throw error;
+    });
+    return this.creating;
   }
 
   private async transaction(work: (client: PoolClient) => Promise<void>): Promise<void> {
