@@ -7,6 +7,9 @@ export interface RowCheck<Row> {
   checkRow(row: Row, before: Row | undefined): void;
 }
 
+/** An event that names many rows (an expiry of many lots) looks its others up by their ids. */
+const SHOWN_SEARCH_MAX = 8;
+
 const HOLDS_ANYTHING: RowCheck<unknown> = { checkKey() {}, checkRow() {} };
 
 /** A row that an event of the batch has named. */
@@ -30,6 +33,8 @@ export interface NamedRow<Row> {
  */
 export class RowSet<Row extends object> implements Rows<Row> {
   private readonly named = new Map<string, NamedRow<Row>>();
+  /** What the event that is folded has named: few, so that looking through them costs less than to build and hash an id. */
+  private readonly shown: NamedRow<Row>[] = [];
   /** Changed since `begin`. */
   private readonly replaced: NamedRow<Row>[] = [];
   /** 0: no event has begun, and all rows are seen. */
@@ -68,7 +73,14 @@ export class RowSet<Row extends object> implements Rows<Row> {
    */
   begin(turn: number): void {
     this.turn = turn;
+    this.shown.length = 0;
     this.replaced.length = 0;
+  }
+
+  /** Lets the event that has begun see a row. */
+  show(named: NamedRow<Row>): void {
+    named.turn = this.turn;
+    this.shown.push(named);
   }
 
   /** Undoes what was changed since `begin`. */
@@ -116,16 +128,17 @@ export class RowSet<Row extends object> implements Rows<Row> {
     this.replace(this.seen(key), undefined);
   }
 
-  /** What the database must be told. A row that came and went within the batch is in neither list. */
-  changes(): { upserts: Row[]; deletes: Partial<Row>[] } {
-    const upserts: Row[] = [];
+  /** What the database must be told. A row that came and went within the batch is in no list. */
+  changes(): { inserts: Row[]; updates: Row[]; deletes: Partial<Row>[] } {
+    const inserts: Row[] = [];
+    const updates: Row[] = [];
     const deletes: Partial<Row>[] = [];
     for (const { key, row, isStored, isChanged } of this.named.values()) {
       if (!isChanged) continue;
-      if (row) upserts.push(row);
+      if (row) (isStored ? updates : inserts).push(row);
       else if (isStored) deletes.push(key);
     }
-    return { upserts, deletes };
+    return { inserts, updates, deletes };
   }
 
   private replace(named: NamedRow<Row>, row: Row | undefined): void {
@@ -140,6 +153,11 @@ export class RowSet<Row extends object> implements Rows<Row> {
   }
 
   private seen(key: Partial<Row>): NamedRow<Row> {
+    const { shown } = this;
+    for (let at = 0; at < shown.length && at < SHOWN_SEARCH_MAX; at++) {
+      const candidate = shown[at] as NamedRow<Row>;
+      if (this.isSameKey(candidate.key, key)) return candidate;
+    }
     const named = this.named.get(this.idOf(key));
     if (named?.turn !== this.turn) throw new Error(`the event does not name row ${this.describe(key)}`);
     return named;

@@ -29,10 +29,15 @@ export type AnyProjectionDefinition = ProjectionDefinition<any>;
 
 type RowSets = ReadonlyMap<string, RowSet<object>>;
 
+interface NamedIn {
+  readonly set: RowSet<object>;
+  readonly row: NamedRow<object>;
+}
+
 /** An event and the rows that it names in all tables, or why the projection cannot tell. */
 interface ReadEvent {
   readonly event: StoredEvent;
-  readonly named: readonly NamedRow<object>[];
+  readonly named: readonly NamedIn[];
   readonly refusal: { readonly error: unknown } | undefined;
 }
 
@@ -103,11 +108,11 @@ export class StoredProjection {
   }
 
   private read(event: StoredEvent, sets: readonly [string, RowSet<object>][]): ReadEvent {
-    const named: NamedRow<object>[] = [];
+    const named: NamedIn[] = [];
     try {
       mustBeWhole(event);
       const keys = this.projection.rowsOf(event);
-      for (const [table, set] of sets) for (const key of keys[table] ?? []) named.push(set.name(key));
+      for (const [table, set] of sets) for (const key of keys[table] ?? []) named.push({ set, row: set.name(key) });
       return { event, named, refusal: undefined };
     } catch (error) {
       return { event, named, refusal: { error } };
@@ -125,7 +130,7 @@ export class StoredProjection {
       if (stops.has(event.stream)) continue;
       try {
         for (const set of sets) set.begin(turn);
-        for (const row of named) row.turn = turn;
+        for (const { set, row } of named) set.show(row);
         if (refusal) throw refusal.error;
         this.projection.fold(view, event);
       } catch (error) {

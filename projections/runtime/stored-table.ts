@@ -13,15 +13,15 @@ interface StoredColumn {
 }
 
 /**
- * One table of a projection, read and written in bulk: one statement per batch, whatever the number of rows, with all rows in
- * one JSON parameter. The columns come from the entity, so that both TypeORM's reads and these writes agree on them.
+ * One table of a projection, read and written in bulk: one statement per batch, whatever the number of rows, with one array
+ * for each column. The columns come from the entity, so that both TypeORM's reads and these writes agree on them.
  */
 export class StoredTable<Row extends object> implements RowCheck<Row> {
   /** Quoted, with its schema. */
   readonly path: string;
   private readonly columns: readonly StoredColumn[];
   private readonly keyColumns: readonly StoredColumn[];
-  private readonly sql: { readonly load: string; readonly upsert: string; readonly delete: string; readonly truncate: string };
+  private readonly sql: { readonly [Name in 'load' | 'insert' | 'upsert' | 'delete' | 'truncate']: string };
 
   constructor(dataSource: DataSource, entity: EntitySchema<Row>, keys: readonly string[], schema: string = SCHEMA) {
     const metadata = dataSource.getMetadata(entity);
@@ -62,15 +62,16 @@ export class StoredTable<Row extends object> implements RowCheck<Row> {
   async load(queryRunner: QueryRunner, rows: RowSet<Row>): Promise<void> {
     const keys = rows.keys();
     if (keys.length === 0) return;
-    const found: Record<string, unknown>[] = await queryRunner.query(this.sql.load, [asJson(keys, this.keyColumns)]);
+    const found: Record<string, unknown>[] = await queryRunner.query(this.sql.load, arraysOf(keys, this.keyColumns));
     rows.load(found.map((row) => this.rowOf(row)));
   }
 
   /** Writes what the fold has changed. */
   async write(queryRunner: QueryRunner, rows: RowSet<Row>): Promise<void> {
-    const { upserts, deletes } = rows.changes();
-    if (upserts.length > 0) await queryRunner.query(this.sql.upsert, [asJson(upserts, this.columns)]);
-    if (deletes.length > 0) await queryRunner.query(this.sql.delete, [asJson(deletes, this.keyColumns)]);
+    const { inserts, updates, deletes } = rows.changes();
+    if (inserts.length > 0) await queryRunner.query(this.sql.insert, arraysOf(inserts, this.columns));
+    if (updates.length > 0) await queryRunner.query(this.sql.upsert, arraysOf(updates, this.columns));
+    if (deletes.length > 0) await queryRunner.query(this.sql.delete, arraysOf(deletes, this.keyColumns));
   }
 
   /** Forgets everything, before a rebuild. */
@@ -105,14 +106,17 @@ export class StoredTable<Row extends object> implements RowCheck<Row> {
     const assigned = this.columns
       .filter((column) => !this.keyColumns.includes(column))
       .map((c) => `${quoted(c)} = EXCLUDED.${quoted(c)}`);
-    const keySet = `jsonb_to_recordset($1::jsonb) AS k(${definitions(this.keyColumns)})`;
+    const keySet = `${unnested(this.keyColumns)} AS k(${this.keyColumns.map(quoted).join(', ')})`;
     const sameKey = this.keyColumns.map((column) => `t.${quoted(column)} = k.${quoted(column)}`).join(' AND ');
+    // Key by key through the index, whatever the planner thinks of their number: a limit keeps it from reading the whole table.
+    const one = (what: string) =>
+      `SELECT f.* FROM ${keySet} CROSS JOIN LATERAL (SELECT ${what} FROM ${this.path} AS t WHERE ${sameKey} LIMIT 1) AS f`;
+    const insert = `INSERT INTO ${this.path} (${names}) SELECT * FROM ${unnested(this.columns)}`;
     return {
-      load: `SELECT ${this.selected('t')} FROM ${keySet} JOIN ${this.path} AS t ON ${sameKey}`,
-      upsert:
-        `INSERT INTO ${this.path} (${names}) SELECT ${names} FROM jsonb_to_recordset($1::jsonb) AS r(${definitions(this.columns)}) ` +
-        `ON CONFLICT (${this.keyColumns.map(quoted).join(', ')}) DO UPDATE SET ${assigned.join(', ')}`,
-      delete: `DELETE FROM ${this.path} AS t USING ${keySet} WHERE ${sameKey}`,
+      load: one(this.selected('t')),
+      insert,
+      upsert: `${insert} ON CONFLICT (${this.keyColumns.map(quoted).join(', ')}) DO UPDATE SET ${assigned.join(', ')}`,
+      delete: `DELETE FROM ${this.path} WHERE ctid = ANY (ARRAY(${one('t.ctid')}))`,
       truncate: `TRUNCATE ${this.path}`,
     };
   }
@@ -122,14 +126,26 @@ type Transformer = { readonly to: (value: unknown) => unknown; readonly from: (v
 const transformerOf = (transformer: unknown): Transformer | undefined => transformer as Transformer | undefined;
 const unchanged = (value: unknown): unknown => value;
 const quoted = ({ name }: StoredColumn): string => `"${name}"`;
-const definitions = (columns: readonly StoredColumn[]): string =>
-  columns.map((column) => `${quoted(column)} ${column.type}`).join(', ');
+const unnested = (columns: readonly StoredColumn[]): string =>
+  `unnest(${columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')})`;
 
-function asJson(rows: readonly object[], columns: readonly StoredColumn[]): string {
-  const records = rows.map((row) => {
-    const record: Record<string, unknown> = {};
-    for (const { name, property, toDatabase } of columns) record[name] = toDatabase((row as Record<string, unknown>)[property]);
-    return record;
-  });
-  return JSON.stringify(records);
+/** One array for each column, as PostgreSQL writes arrays. */
+const arraysOf = (rows: readonly object[], columns: readonly StoredColumn[]): string[] =>
+  columns.map((column) => arrayOf(rows as readonly Record<string, unknown>[], column));
+
+function arrayOf(rows: readonly Record<string, unknown>[], { property, type, toDatabase }: StoredColumn): string {
+  let text = '{';
+  for (const row of rows) {
+    const value = toDatabase(row[property]);
+    if (text.length > 1) text += ',';
+    if (value === null) text += 'NULL';
+    else if (type === 'text') text += element(value as string);
+    else if (type === 'jsonb') text += element(JSON.stringify(value));
+    else if (typeof value === 'string') text += `"${value}"`;
+    else text += value;
+  }
+  return `${text}}`;
 }
+
+const ESCAPED = /["\\]/g;
+const element = (text: string): string => `"${text.includes('"') || text.includes('\\') ? text.replace(ESCAPED, '\\$&') : text}"`;

@@ -39,8 +39,8 @@ export class Tables<T extends object> {
   }
 
   private keep<Table extends keyof T & string>(table: Table, rows: RowSet<T[Table] & object>): void {
-    const { upserts, deletes } = rows.changes();
-    for (const row of upserts) this.rows[table].set(this.idOf(table, row), row);
+    const { inserts, updates, deletes } = rows.changes();
+    for (const row of [...inserts, ...updates]) this.rows[table].set(this.idOf(table, row), row);
     for (const key of deletes) this.rows[table].delete(this.idOf(table, key));
   }
 

@@ -26,6 +26,7 @@ const ACCOUNTS = samplesIn('account-events.json');
 const ACCOUNT = ACCOUNTS.filter(({ stream }) => stream === 'account-sample01');
 const MANAGED = ACCOUNTS.filter(({ stream }) => stream === 'account-sample02');
 const PRICES = samplesIn('price-events.json');
+const PERIODS = samplesIn('period-events.json');
 
 /** The names of the events that a file of the source declares, so that a new one without a sample is found. */
 const declaredIn = (path: string): string[] =>
@@ -34,6 +35,7 @@ const declaredIn = (path: string): string[] =>
 describe.each([
   ['account', ACCOUNTS, 'src/accounts/domain/accounts.events.ts'],
   ['price', PRICES, 'src/pricing/domain/pricing.events.ts'],
+  ['period', PERIODS, 'src/periods/domain/periods.events.ts'],
 ])('the samples of %s events', (_, samples, source) => {
   test('have every event that the source declares, and no other', () => {
     expect([...new Set(samples.map(({ type }) => type))].sort()).toEqual(declaredIn(source).sort());
@@ -61,10 +63,11 @@ describe.each([
 });
 
 test('no sample was edited', () => {
-  const last = new Map([...ACCOUNTS, ...PRICES].map(({ stream, metadata }) => [stream, metadata.hash]));
+  const last = new Map([...ACCOUNTS, ...PRICES, ...PERIODS].map(({ stream, metadata }) => [stream, metadata.hash]));
   expect(Object.fromEntries(last)).toEqual({
     'account-sample01': '28d5fd0d590c98e1e94a8d3ac38f5595f5fd4c6c2f54d9b87822d51c23679c0b',
     'account-sample02': 'c4454689cbe4e415a4185747947b7b54bc68d104459689e678de1d21fd9d5972',
+    'period-closings': '06ea80cceea386c989977a7a6c9dd098d655d4415554c0ebed508ab977ccbda3',
     models: '89717d80ea2a7e9c1865f52fa5daa034b18fc7bd4ede1ad3e61a5c6bed6797b8',
     'price-acme/large': '74c9d44dd576c7a70bd8e7bae4a3ea729259919c1ad9d0330dc4a79ea86f88d7',
   });
