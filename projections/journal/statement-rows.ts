@@ -84,10 +84,12 @@ export async function readStatement(
   return { rows, next: { accountId: last, within: undefined } };
 }
 
+/** Those of which anything came in time, and those of which something came late: an account may have nothing else. */
 async function readAccounts(manager: EntityManager, { accountId }: StatementScope, from: Place): Promise<string[]> {
+  const isWanted = `account_id ${from.within ? '>=' : '>'} $1 AND ($2::text IS NULL OR account_id = $2)`;
   const found: { account_id: string }[] = await manager.query(
-    `SELECT DISTINCT account_id FROM ${tableOf(manager, sumOfMonthEntity)}
-     WHERE account_id ${from.within ? '>=' : '>'} $1 AND ($2::text IS NULL OR account_id = $2)
+    `(SELECT DISTINCT account_id FROM ${tableOf(manager, sumOfMonthEntity)} WHERE ${isWanted} ORDER BY account_id LIMIT ${ACCOUNTS_MAX})
+     UNION SELECT account_id FROM ${tableOf(manager, journalEntryEntity)} WHERE is_late AND ${isWanted}
      ORDER BY account_id LIMIT ${ACCOUNTS_MAX}`,
     [from.accountId, accountId ?? null],
   );
@@ -113,16 +115,21 @@ async function readOpenings(manager: EntityManager, { period, upTo }: StatementS
   return new Map(found.map((row) => [row.account_id, { owned: BigInt(row.owned), owed: BigInt(row.owed) }]));
 }
 
-function readEntries(manager: EntityManager, { period, upTo }: StatementScope, from: Place, last: string): Promise<EntryRow[]> {
+function readEntries(
+  manager: EntityManager,
+  { period, upTo, accountId }: StatementScope,
+  from: Place,
+  last: string,
+): Promise<EntryRow[]> {
   const first = from.within ? [from.accountId, from.within.position.toString()] : [from.accountId, MAX_POSITION];
   return manager.query(
     `SELECT account_id AS "accountId", position, (EXTRACT(EPOCH FROM occurred_at) * 1000)::bigint AS at, type, reference,
        owned, receivable, original_period AS "originalPeriod"
      FROM ${tableOf(manager, journalEntryEntity)}
      WHERE period = $1 AND (owned <> 0 OR receivable <> 0) AND (account_id, position) > ($2, $3) AND account_id <= $4
-       AND position <= $5
+       AND position <= $5 AND ($6::text IS NULL OR account_id = $6)
      ORDER BY account_id, position LIMIT ${ENTRIES_MAX}`,
-    [period, ...first, last, upTo.toString()],
+    [period, ...first, last, upTo.toString(), accountId ?? null],
   );
 }
 

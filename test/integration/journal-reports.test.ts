@@ -137,6 +137,16 @@ describe.each([
   });
 });
 
+test('the statement of one account is its part of the statement of all', async () => {
+  for (const period of months) {
+    const all = await rowsOf(reports().statement, scopeOf(period));
+    for (const accountId of new Set(entries.map((entry) => entry.accountId)))
+      expect(await rowsOf(reports().statement, scopeOf(period, END, accountId))).toEqual(
+        all.filter((row) => row[0] === accountId),
+      );
+  }
+});
+
 test('rebuilt in other batches, every row is the same', async () => {
   const rebuilt = await JournalDatabase.open();
   await rebuilt.fold(facts, 13);
