@@ -1,4 +1,5 @@
-import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { CqrsModule, QueryBus } from '@nestjs/cqrs';
 import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
@@ -6,18 +7,23 @@ import { GetCreditTotals } from '../projections/balances/credit-totals.query.js'
 import { DueLots } from '../projections/balances/due-lots.query.js';
 import { OverdueReservations as OverdueInReadModel } from '../projections/balances/overdue-reservations.query.js';
 import { ThinkingModels } from '../projections/balances/thinking-models.js';
+import { DeferredRevenueReport } from '../projections/journal/deferred-revenue.report.js';
+import { MonthlyStatementReport } from '../projections/journal/monthly-statement.report.js';
+import { TrialBalanceReport } from '../projections/journal/trial-balance.report.js';
 import { ProjectionsModule } from '../projections/projections.module.js';
 import { GetProviderDays } from '../projections/provider-usage/provider-days.query.js';
 import { Projections } from '../projections/runtime/projections.js';
 import { GetActivity } from '../projections/usage/activity.query.js';
+import { DailyUsage } from '../projections/usage/daily-usage.report.js';
 import { GetGeneration } from '../projections/usage/generation.query.js';
 import { GetKeyUsage } from '../projections/usage/key-usage.query.js';
 import { AccountsModule, WelcomeCredits } from './accounts/index.js';
 import { watches } from './app.notices.js';
-import { AuditModule } from './audit/index.js';
+import { AuditModule, ReplayModule } from './audit/index.js';
 import { ReservationTimes } from './completions/ends/live-generations.js';
 import { CompletionsModule } from './completions/index.js';
 import type { Configuration } from './configuration.js';
+import { DisputesModule } from './disputes/index.js';
 import { EventStore } from './event-store/event-store.js';
 import { EventStoreModule } from './event-store/event-store.module.js';
 import { AdministrationToken } from './http/administration.guard.js';
@@ -27,13 +33,17 @@ import { Metrics, MetricsController } from './http/metrics.controller.js';
 import { type LimitersByTier, RateLimits } from './http/rate-limit.js';
 import { IdempotencyModule } from './idempotency/index.js';
 import { DueAccounts, JobsModule, OverdueReservations } from './jobs/index.js';
+import type { Report } from './kernel/report.js';
 import { MessagesModule } from './messages/index.js';
 import { ModelsModule } from './models/index.js';
 import { NoticesModule, Watches } from './notices/index.js';
 import { OpenRouterModule } from './openrouter/index.js';
+import { PeriodsModule } from './periods/index.js';
 import { PriceBook, PricingModule } from './pricing/index.js';
 import { RouteHealth, Routing } from './providers/index.js';
 import { ChargedUsage, ReconciliationModule } from './reconciliation/index.js';
+import { ReportCatalogue, ReportsModule } from './reports/index.js';
+import { RepricingModule } from './repricing/index.js';
 import { ResponsesModule } from './responses/index.js';
 import { TextCompletionsModule } from './text-completions/index.js';
 
@@ -48,6 +58,9 @@ const MINUTE_SECONDS = 60;
 const THINKING_BUDGET = 16_000;
 /** What OpenRouter's clients ask about accounts, as the read side answers it. */
 const QUESTIONS = { generation: GetGeneration, keyUsage: GetKeyUsage, activity: GetActivity, creditTotals: GetCreditTotals };
+
+/** Every report there is, by the class that the read side exports. */
+const REPORTS: readonly Type<Report>[] = [DailyUsage, MonthlyStatementReport, DeferredRevenueReport, TrialBalanceReport];
 
 /** What every part may ask for. The only module that knows both the write side and the read side. */
 @Global()
@@ -75,6 +88,7 @@ export class AppModule {
               OpenRouterModule.forRoot(QUESTIONS),
             ]
           : []),
+        ...(roles.has('api') ? [ReplayModule] : []),
         ...(roles.has('jobs') ? [AuditModule.forRoot(auditOf(configuration))] : []),
         JobsModule.forRoot({
           redisUrl: configuration.REDIS_URL,
@@ -85,6 +99,13 @@ export class AppModule {
         }),
         ReconciliationModule.forRoot(connections.databaseUrl),
         NoticesModule.forRoot(noticesOf(configuration, connections.databaseUrl)),
+        RepricingModule,
+        DisputesModule,
+        PeriodsModule,
+        ReportsModule.forRoot({
+          databaseUrl: connections.databaseUrl,
+          defaultSchedules: roles.has('jobs') && configuration.REPORT_SCHEDULES === 'default',
+        }),
         ProjectionsModule.forRoot({ databaseUrl: connections.databaseUrl, run: roles.has('projections') }),
       ],
       controllers: [HealthController, MetricsController],
@@ -102,6 +123,7 @@ export class AppModule {
         { provide: ChargedUsage, useFactory: chargedUsage, inject: [QueryBus] },
         { provide: Watches, useFactory: watchesOf(configuration), inject: [QueryBus, GatewayClock] },
         { provide: ReservationTimes, useValue: reservationTimes },
+        { provide: ReportCatalogue, useFactory: reportCatalogue, inject: [ModuleRef] },
         {
           provide: Readiness,
           useFactory: (store: EventStore, projections: Projections) => readiness(store, projections, roles.has('api')),
@@ -122,6 +144,7 @@ export class AppModule {
         ChargedUsage,
         Watches,
         ReservationTimes,
+        ReportCatalogue,
       ],
     };
   }
@@ -144,6 +167,7 @@ const watchesOf = (configuration: Configuration) => (queries: QueryBus, clock: G
     lowBalance: configuration.NOTICE_LOW_BALANCE,
     expiringDays: configuration.NOTICE_EXPIRING_DAYS,
     keyLimitPercent: configuration.NOTICE_KEY_LIMIT_PERCENT,
+    projectionLagMs: configuration.NOTICE_PROJECTION_LAG_MS,
   });
 
 function routingOf(configuration: Configuration): Routing {
@@ -189,6 +213,9 @@ const thinkingModels = (prices: PriceBook): ThinkingModels => ({
   defaultBudget: THINKING_BUDGET,
   list: () => prices.thinkingModels(),
 });
+
+const reportCatalogue = (modules: ModuleRef): ReportCatalogue =>
+  ReportCatalogue.of(() => REPORTS.map((report) => modules.get(report, { strict: false })));
 
 const dueAccounts = (queries: QueryBus): DueAccounts => ({ list: (at, limit) => queries.execute(new DueLots(at, limit)) });
 

@@ -62,6 +62,8 @@ const variables = z.object({
   NOTICE_EXPIRING_DAYS: emptyIsUnset(z.coerce.number().int().min(1).max(3_650).default(7)),
   NOTICE_KEY_LIMIT_PERCENT: emptyIsUnset(z.coerce.number().int().min(1).max(100).default(80)),
   NOTICE_PROJECTION_LAG_MS: milliseconds(60_000),
+  /** Whether reports get schedules by themselves at the first start. */
+  REPORT_SCHEDULES: emptyIsUnset(z.enum(['default', 'none']).default('default')),
   LOG_LEVEL: emptyIsUnset(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info')),
 });
 

@@ -13,6 +13,8 @@ export interface Report {
   /** Whether it can be asked for one account alone. */
   readonly byAccount: boolean;
   readonly columns: readonly ReportColumn[];
+  /** Beginnings of the names of the streams that its figures come from; absent: every stream of the ledger. */
+  readonly streamPrefixes?: readonly string[];
   /** Resolves true as soon as everything up to a position of the store is in the figures, false where it is not in time. */
   reached(position: bigint, timeoutMs: number): Promise<boolean>;
   /**

@@ -1,0 +1,2 @@
+export { ReportCatalogue } from './report-catalogue.js';
+export { ReportsModule } from './reports.module.js';
