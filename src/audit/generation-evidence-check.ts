@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { canonicalJson } from '../event-store/canonical-json.js';
+import { eventId } from '../event-store/envelope.js';
 import type { RawEvent } from '../event-store/read-wire.js';
 import { checkpointFrom, keyIdOf, verifyCheckpoint } from './checkpoints/checkpoint.js';
 import { leafHash, verifyInclusion } from './checkpoints/merkle-tree.js';
@@ -29,6 +30,7 @@ export function checkGenerationEvidence(pack: Json, publicKey: KeyObject): strin
     const where = `event ${event.revision} of ${event.stream}`;
     const hash = recomputedHash(rawOf(event));
     if (hash === undefined || JSON.parse(event.metadata).hash !== hash) wrong.push(`${where} is not what was hashed`);
+    else if (event.id !== eventId(hash)) wrong.push(`${where} has an id that is not its own`);
     const { stream, revision, leafIndex, path } = pack.proofs[index] ?? {};
     const claim = {
       index: leafIndex,
