@@ -1,5 +1,7 @@
 /** The import rules of the project, as errors. The reasons stand beside each rule. */
 const PURE = '^src/kernel/|^src/[^/]+/domain/|^projections/[^/]+/[^/]+\\.projection\\.ts$|^projections/runtime/projection\\.ts$';
+/** Of the command line for the read models: it puts them, their runtime and the embedded servers together. */
+const ENTRY = '^projections/runtime/cli/main\\.ts$';
 
 module.exports = {
   forbidden: [
@@ -26,16 +28,17 @@ module.exports = {
     },
     {
       name: 'projections-see-only-facts-and-edges',
-      comment: 'The read side knows the vocabulary, the store, what every HTTP edge shares, and the events.',
+      comment:
+        'The read side knows the vocabulary, the store, what every HTTP edge shares, and the events. A program is put together at its entry.',
       severity: 'error',
-      from: { path: '^projections/' },
+      from: { path: '^projections/', pathNot: ENTRY },
       to: { path: '^src/', pathNot: '^src/(kernel|event-store|http)/|\\.events\\.ts$' },
     },
     {
       name: 'one-question-per-projection',
       comment: 'Projections share the runtime, nothing else.',
       severity: 'error',
-      from: { path: '^projections/([^/]+)/' },
+      from: { path: '^projections/([^/]+)/', pathNot: ENTRY },
       to: { path: '^projections/', pathNot: '^projections/($1|runtime)/' },
     },
     {

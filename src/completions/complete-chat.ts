@@ -20,6 +20,8 @@ export interface ChatAnswer {
   readonly body: string;
   /** Whether it was served and charged, be it with nothing where the model is free. */
   readonly charged: boolean;
+  /** Where the ledger shows the end of it; undefined where it does not yet. */
+  readonly position?: bigint | undefined;
 }
 
 /** A completion as one JSON answer. It runs to its end even where the client has left: such a call cannot be cancelled. */
@@ -36,8 +38,8 @@ export class ChatCompletion {
   async run(first: Generation, dialect: AnswerDialect): Promise<ChatAnswer> {
     const { completed, by } = await this.served(first);
     const { outcome, answer } = await this.charging(by, completed, dialect);
-    await (outcome ? this.settlements.settle(by, outcome) : this.settlements.release(by, 'nothing_served'));
-    return answer;
+    const ending = outcome ? this.settlements.settle(by, outcome) : this.settlements.release(by, 'nothing_served');
+    return { ...answer, position: await ending };
   }
 
   private async served(first: Generation): Promise<{ readonly completed: CompletedChat; readonly by: Generation }> {

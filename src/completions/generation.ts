@@ -20,6 +20,8 @@ export interface Generation extends Attempt {
   readonly limit?: number | undefined;
   /** What is held for it. */
   readonly hold: NanoCredits;
+  /** Where the ledger shows that it is held. */
+  readonly reservedAt: bigint;
   /** The calls that were made before the one at hand, and failed. */
   readonly failed: readonly ProviderAttempt[];
   /** Who else may serve it, in turn. */

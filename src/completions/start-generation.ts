@@ -45,8 +45,8 @@ export class GenerationStart {
     const [first, ...fallbacks] = this.candidates(request, task);
     const at = this.clock.now();
     const id = named?.generationId ?? newGenerationId();
-    const { attempt, hold, limit } = await this.reserveFor(first, request, { id, at, principal, named });
-    return { id, at, principal, request, ...attempt, hold, limit, failed: [], fallbacks };
+    const { attempt, hold, limit, reservedAt } = await this.reserveFor(first, request, { id, at, principal, named });
+    return { id, at, principal, request, ...attempt, hold, limit, reservedAt, failed: [], fallbacks };
   }
 
   /** Who may serve a request, the one that would be tried first first. */
@@ -63,23 +63,24 @@ export class GenerationStart {
     const attempt = attemptBy(candidate, request);
     const hold = worstCost(attempt, at);
     const no = await this.reserve(reservation, attempt, hold);
-    if (!no) return { attempt, hold };
+    if (typeof no === 'bigint') return { attempt, hold, reservedAt: no };
     const affordable = affordableTokens(attempt, no.reason === 'key_limit_exceeded' ? no.remaining : no.available, at);
     const limit = Math.floor(affordable.completionTokensMax / (request.n ?? 1));
     if (!outputLimit(request, candidate.model).asked && limit >= TOKENS_MIN) {
       const shorter = attemptBy(candidate, request, limit);
       const less = worstCost(shorter, at);
-      if (less < hold && !(await this.reserve(reservation, shorter, less))) return { attempt: shorter, hold: less, limit };
+      const reservedAt = less < hold ? await this.reserve(reservation, shorter, less) : no;
+      if (typeof reservedAt === 'bigint') return { attempt: shorter, hold: less, limit, reservedAt };
     }
     throw paymentRequired(no, { asked: attempt.bounds, affordable });
   }
 
-  /** @returns why it cannot be paid for, where it cannot */
+  /** @returns the position of `$all` at which it is reserved, or why it cannot be paid for */
   private async reserve(
     { id, at, principal, named }: Reservation,
     attempt: Attempt,
     amount: NanoCredits,
-  ): Promise<Unpaid | undefined> {
+  ): Promise<bigint | Unpaid> {
     const command = {
       type: 'ReserveCredits',
       reservationId: id,
@@ -91,7 +92,7 @@ export class GenerationStart {
     } as const;
     const cause = { ...causeOf('reserve', id, principal), ...(named ? { causationId: named.holder } : {}) };
     const answer = this.accounts.execute(principal.accountId, command, cause);
-    const { rejection, events } = await answer.catch((error) => {
+    const { rejection, events, position } = await answer.catch((error) => {
       // It may have been stored all the same: what it holds is given back as soon as the store says.
       if (error instanceof AppendOutcomeUnknown) this.settlements.abandon(id, principal);
       throw error;
@@ -101,7 +102,7 @@ export class GenerationStart {
     // Another process made it first: it runs this attempt.
     if (events.length === 0) throw problemOf({ reason: 'reservation_conflict', reservationId: id });
     this.live.add(id, principal.accountId, at + this.times.ttlMs);
-    return undefined;
+    return position;
   }
 }
 
@@ -118,4 +119,5 @@ interface Reserved {
   readonly attempt: Attempt;
   readonly hold: NanoCredits;
   readonly limit?: number;
+  readonly reservedAt: bigint;
 }

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ApiError } from '../http/api-error.js';
 import { GatewayClock } from '../http/clock.js';
+import { LEDGER_POSITION } from '../http/ledger-position.js';
 import { completionTokens } from '../pricing/index.js';
 import { ProviderError } from '../providers/index.js';
 import { isServed } from './answers/answer.js';
@@ -34,7 +35,12 @@ export class ChatStreaming {
 
   /** Answers with the stream. Throws ApiError only while nothing was sent; everything has ended when this resolves. */
   async run(first: Generation, dialect: AnswerDialect, reply: FastifyReply, keeping: StreamKeeping): Promise<void> {
-    const headers = { 'x-generation-id': first.id, 'x-request-id': reply.request.id };
+    // That of the reservation: the charge comes after the headers.
+    const headers = {
+      'x-generation-id': first.id,
+      'x-request-id': reply.request.id,
+      [LEDGER_POSITION]: first.reservedAt.toString(),
+    };
     const relay = new StreamRelay(reply, dialect.keepAlive, headers, keeping);
     let generation = first;
     for (;;) {

@@ -11,16 +11,12 @@ ${Object.values(COMMANDS)
 
 Each has --help. Exit status: 0 all is well, 1 something is wrong, 2 it could not be asked so.`;
 
-/**
- * The runtime knows no projection, and the read side no embedded server: they are put together here, by address, as the entry of a
- * program may.
- */
+/** Where a program is put together: the runtime by itself knows no projection, and the read side no embedded server. */
 async function program(): Promise<Program> {
-  const load = (path: string) => import(new URL(path, import.meta.url).href);
   const [{ DEFINITIONS: definitions }, { findEventStoreProcess }, { startEmbeddedServers }] = await Promise.all([
-    load('../../projections.module.js'),
-    load('../../../src/embedded/event-store-process.js'),
-    load('../../../src/embedded/embedded-servers.js'),
+    import('../../projections.module.js'),
+    import('../../../src/embedded/event-store-process.js'),
+    import('../../../src/embedded/embedded-servers.js'),
   ]);
   return { definitions, embedded: { findEventStoreProcess, startEmbeddedServers } };
 }

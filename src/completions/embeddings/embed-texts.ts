@@ -38,7 +38,10 @@ export class TextEmbedding {
   ) {}
 
   /** Throws ApiError, as a completion does; the charge is durable, or kept, when this resolves. */
-  async run(request: EmbeddingsRequest, principal: Principal): Promise<EmbeddingsAnswer> {
+  async run(
+    request: EmbeddingsRequest,
+    principal: Principal,
+  ): Promise<{ readonly answer: EmbeddingsAnswer; readonly position: bigint | undefined }> {
     const first = await this.generations.start(paidAs(request), principal, undefined, 'embeddings');
     const { embedded, by } = await this.served(first, request);
     // There is no answer to count: a provider that reports its prompt has reported all.
@@ -46,7 +49,7 @@ export class TextEmbedding {
     const counted = await this.estimate.complete(by, reported, () => '');
     const { usage, cost } = chargeFor(by, { ...counted.usage, output_visible: 0 });
     const durationMs = Math.max(0, this.clock.now() - by.at);
-    await this.settlements.settle(by, {
+    const position = await this.settlements.settle(by, {
       ...counted,
       usage,
       cost,
@@ -56,7 +59,7 @@ export class TextEmbedding {
       answer: { streamed: false, latencyMs: durationMs, durationMs },
     });
     const inBase64 = request.encoding_format === 'base64';
-    return {
+    const answer: EmbeddingsAnswer = {
       id: by.id,
       object: 'list',
       data: embedded.vectors.map((vector, index) => ({
@@ -67,6 +70,7 @@ export class TextEmbedding {
       model: by.model.id,
       usage: usageBlock(usage, cost),
     };
+    return { answer, position };
   }
 
   private async served(first: Generation, request: EmbeddingsRequest): Promise<{ embedded: Embedded; by: Generation }> {

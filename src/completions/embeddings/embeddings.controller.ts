@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { authenticateRequest } from '../../http/authentication.guard.js';
 import { Authenticator } from '../../http/authentication.js';
+import { statePosition } from '../../http/ledger-position.js';
 import { parse } from '../../http/validation.js';
 import { ChatGateway } from '../chat-gateway.js';
 import { TextEmbedding } from './embed-texts.js';
@@ -25,8 +26,9 @@ export class EmbeddingsController {
   ): Promise<object> {
     const principal = await authenticateRequest(this.authenticator, request);
     await this.gateway.admit(principal);
-    const { id, ...answer } = await this.embedding.run(parse(embeddingsRequest, body), principal);
-    reply.header('x-generation-id', id);
-    return { id, ...answer };
+    const { answer, position } = await this.embedding.run(parse(embeddingsRequest, body), principal);
+    reply.header('x-generation-id', answer.id);
+    statePosition(reply, position);
+    return answer;
   }
 }

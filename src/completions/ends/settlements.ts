@@ -44,12 +44,15 @@ export class Settlements {
     private readonly live: LiveGenerations,
   ) {}
 
-  /** Charges what the generation used. Resolves when the charge is durable, or kept to be repeated. */
-  async settle(generation: Generation, outcome: Outcome): Promise<void> {
+  /**
+   * Charges what the generation used. Resolves when the charge is durable, or kept to be repeated.
+   * @returns a position of `$all` at which the charge is there; undefined where it is only kept
+   */
+  async settle(generation: Generation, outcome: Outcome): Promise<bigint | undefined> {
     const { id, model, principal } = generation;
     const { usage, cost, source, anomalies, upstreamId } = outcome;
     const served = { ...attemptOf(generation, outcome.status), ...(upstreamId === undefined ? {} : { upstreamId }) };
-    await this.end({
+    return this.end({
       accountId: principal.accountId,
       command: {
         type: 'SettleReservation',
@@ -68,9 +71,9 @@ export class Settlements {
     });
   }
 
-  /** Gives the reservation back because nothing was served. */
-  async release({ id, principal, failed }: Generation, reason: ReleaseReason): Promise<void> {
-    await this.end({
+  /** Gives the reservation back because nothing was served. @returns as `settle` does */
+  async release({ id, principal, failed }: Generation, reason: ReleaseReason): Promise<bigint | undefined> {
+    return this.end({
       accountId: principal.accountId,
       command: {
         type: 'ReleaseReservation',
@@ -98,22 +101,27 @@ export class Settlements {
     await Promise.all(this.unkept);
   }
 
-  private async end(end: PendingEnd): Promise<void> {
-    if (await inTime(this.stored(end))) return this.live.remove(end.command.reservationId);
+  private async end(end: PendingEnd): Promise<bigint | undefined> {
+    const position = await inTime(this.stored(end));
+    if (position !== undefined) {
+      this.live.remove(end.command.reservationId);
+      return position;
+    }
     const keeping = this.track(this.keep(end));
     await Promise.race([keeping, delay(WAIT_MS, undefined, { ref: false })]);
+    return undefined;
   }
 
-  /** @returns false where the account does not remember the reservation: what is charged for it is for the queue's job to find out */
-  private async stored({ accountId, command, cause }: PendingEnd): Promise<boolean> {
-    const { rejection } = await this.accounts.execute(accountId, command, cause);
-    if (!rejection) return true;
+  /** @returns undefined where the account does not remember the reservation: what is charged for it is for the queue's job to find out */
+  private async stored({ accountId, command, cause }: PendingEnd): Promise<bigint | undefined> {
+    const { rejection, position } = await this.accounts.execute(accountId, command, cause);
+    if (!rejection) return position;
     this.logger.error({
       msg: 'the end of a reservation was refused',
       reason: rejection.reason,
       generationId: command.reservationId,
     });
-    return command.type === 'ReleaseReservation';
+    return command.type === 'ReleaseReservation' ? position : undefined;
   }
 
   private track(keeping: Promise<void>): Promise<void> {
@@ -140,20 +148,20 @@ export class Settlements {
           generationId: end.command.reservationId,
         });
       }
-      if (await inTime(this.stored(end))) return this.live.remove(end.command.reservationId);
+      if ((await inTime(this.stored(end))) !== undefined) return this.live.remove(end.command.reservationId);
       await delay(KEEP_RETRY_MS);
     }
   }
 }
 
-/** Whether an attempt succeeded within the time that an answer is held back. */
-async function inTime(attempt: Promise<boolean>): Promise<boolean> {
+/** What an attempt came to within the time that an answer is held back; undefined where it failed or is not done. */
+async function inTime(attempt: Promise<bigint | undefined>): Promise<bigint | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, WAIT_MS, false);
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, WAIT_MS, undefined);
   });
   try {
-    return await Promise.race([attempt.catch(() => false), late]);
+    return await Promise.race([attempt.catch(() => undefined), late]);
   } finally {
     clearTimeout(timer);
   }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ApiError } from '../../http/api-error.js';
 import { presentedKey } from '../../http/authentication.js';
 import { GatewayClock } from '../../http/clock.js';
+import { statePosition } from '../../http/ledger-position.js';
 import {
   type Claim,
   contentOf,
@@ -68,9 +69,10 @@ export class NamedChat {
   }
 
   private async complete(generation: Generation, { reply, dialect }: AskedChat, claim: Claim): Promise<void> {
-    const { body, charged } = await this.completion.run(generation, dialect);
+    const { body, charged, position } = await this.completion.run(generation, dialect);
     if (charged) await claim.keep({ status: OK, contentType: JSON_TYPE, generationId: generation.id, body });
     else await claim.free();
+    statePosition(reply, position);
     void reply.header('x-generation-id', generation.id).header('content-type', JSON_TYPE).send(body);
   }
 

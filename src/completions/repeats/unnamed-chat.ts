@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { statePosition } from '../../http/ledger-position.js';
 import { JSON_TYPE, type KeptAnswer, prepareReplay, STREAM_TYPE } from '../../idempotency/index.js';
 import type { AskedChat } from '../asked-chat.js';
 import { type ChatAnswer, ChatCompletion } from '../complete-chat.js';
@@ -38,7 +39,8 @@ export class UnnamedChat {
   private async complete(asked: AskedChat): Promise<void> {
     const answering = this.answer(asked);
     this.orphans.watch(asked, () => answering.then(keptIfCharged));
-    const { generationId, body } = await answering;
+    const { generationId, body, position } = await answering;
+    statePosition(asked.reply, position);
     void asked.reply.header('x-generation-id', generationId).header('content-type', JSON_TYPE).send(body);
   }
 
