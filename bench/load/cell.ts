@@ -5,7 +5,9 @@ export interface Cell {
   keys: string[];
   /** Where the calls go; `/v1/chat/completions` without it. */
   path?: string;
-  /** The JSON body of every call. */
+  /** POST without it. */
+  method?: 'GET' | 'POST';
+  /** The JSON body of every call; empty for none. */
   body: string;
   connections: number;
   /** No call begins after this, nor after `callsMax` of them. */

@@ -98,9 +98,9 @@ class Tally {
   }
 }
 
-function requestBytes({ port, keys, path = '/v1/chat/completions', body }: Cell, index: number): Buffer {
+function requestBytes({ port, keys, path = '/v1/chat/completions', method = 'POST', body }: Cell, index: number): Buffer {
   const head = [
-    `POST ${path} HTTP/1.1`,
+    `${method} ${path} HTTP/1.1`,
     `host: 127.0.0.1:${port}`,
     `authorization: Bearer ${keys[index % keys.length]}`,
     'content-type: application/json',

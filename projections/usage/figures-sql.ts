@@ -50,6 +50,10 @@ const COLUMN: Readonly<Record<Dimension, string>> = {
   hour: 'hour',
 };
 
+function same(names: readonly string[], a: string, b: string): string {
+  return names.map((name) => `${a}.${name} = ${b}.${name}`).join(' AND ');
+}
+
 /** Numbers the values of a statement as they are named. */
 export class Values {
   readonly list: unknown[] = [];
@@ -85,8 +89,10 @@ export function figuresSql(question: UsageQuestion, limit: number, page?: PageBo
     const whole = moment ? ` AND ${moment.whole('s', 'day')}` : '';
     pieces.push(`SELECT ${span('s', 's.day', 'NULL')} FROM ${DAYS} AS s WHERE ${inDays}${whole}`);
   }
-  if (moment) pieces.push(partlySql(moment));
-  const parts = moment ? `, partly AS (SELECT s.* FROM hours AS s WHERE ${moment.partly('s', 'hour')})` : '';
+  if (moment) pieces.push(PARTLY);
+  const parts = moment
+    ? `, partly AS (SELECT s.* FROM hours AS s WHERE ${moment.partly('s', 'hour')}), charged AS MATERIALIZED (${chargedSql(moment)})`
+    : '';
   const groups = groupBy.map((dimension) => COLUMN[dimension]);
   const columns = [...groups, ...COUNTED.map((name) => `SUM(${name}) AS ${name}`)];
   const text = `WITH hours AS (${hours.join(' UNION ALL ')})${parts}, figures AS (${pieces.join(' UNION ALL ')})
@@ -95,11 +101,11 @@ export function figuresSql(question: UsageQuestion, limit: number, page?: PageBo
   return { text, values: values.list };
 }
 
-/** Each account's part of an hour is read once, whatever number of keys and models it has there. */
-const partlySql = (moment: Moment): string => `
-  SELECT ${USER.map((name) => `s.${name}`).join(', ')}, left(s.hour, 10), s.hour, ${COUNTED.map((name) => `c.${name}`).join(', ')}
-  FROM (SELECT account_id, hour, MIN(reserved_from) AS reserved_from, (hour || ':00Z')::timestamptz AS begins
-        FROM partly GROUP BY account_id, hour) AS p
+/** Each account's part of an hour is read once, whatever number of keys and models it has there: hence materialized. */
+const chargedSql = (moment: Moment): string => `
+  SELECT p.account_id, p.hour, c.* FROM (
+    SELECT account_id, hour, MIN(reserved_from) AS reserved_from, (hour || ':00Z')::timestamptz AS begins
+    FROM partly GROUP BY account_id, hour) AS p
   CROSS JOIN LATERAL (
     SELECT g.key_id, g.model, g.provider, COUNT(*) AS requests, COUNT(*) FILTER (WHERE g.usage_source = 'estimated') AS estimated_requests,
       ${COUNTED.slice(2)
@@ -108,8 +114,12 @@ const partlySql = (moment: Moment): string => `
     FROM ${GENERATIONS} AS g
     WHERE g.account_id = p.account_id AND g.reserved_at >= p.reserved_from AND g.reserved_at < p.begins + interval '1 hour'
       AND g.charged_at >= p.begins AND g.charged_at < p.begins + interval '1 hour' AND ${moment.charged('g')}
-    GROUP BY g.key_id, g.model, g.provider) AS c
-  JOIN partly AS s ON s.account_id = p.account_id AND s.hour = p.hour AND ${same(['key_id', 'model', 'provider'], 's', 'c')}`;
+    GROUP BY g.key_id, g.model, g.provider) AS c`;
+
+/** Of what was charged in such hours, what belongs to their rows that were complete in part. */
+const PARTLY = `
+  SELECT ${USER.map((name) => `s.${name}`).join(', ')}, left(s.hour, 10), s.hour, ${COUNTED.map((name) => `c.${name}`).join(', ')}
+  FROM charged AS c JOIN partly AS s ON ${same([...USER, 'hour'], 's', 'c')}`;
 
 function momentOf(asOf: AsOf, values: Values): Moment {
   if ('position' in asOf) {
@@ -169,8 +179,6 @@ const span = (alias: string, day: string, hour: string): string =>
     `${hour} AS hour`,
     ...COUNTED.map((name) => `${alias}.${name}`),
   ].join(', ');
-const same = (names: readonly string[], a: string, b: string): string =>
-  names.map((name) => `${a}.${name} = ${b}.${name}`).join(' AND ');
 const where = (condition: string | undefined): string => (condition === undefined ? '' : ` WHERE ${condition}`);
 
 const hourOf = (time: string): string => time.slice(0, 'yyyy-mm-ddThh'.length);

@@ -66,8 +66,8 @@ beforeAll(async () => {
   positions['reserved'] = await happens(ACME, {
     type: 'ExtendReservation',
     reservationId: 'gen-4',
-    amount: nano(1n),
-    settleWithinMs: 9_000,
+    amount: nano(2n * CREDIT),
+    settleWithinMs: 2 * 86_400_000,
   });
   clock.at += 60_000;
   await settle(ACME, 'gen-4', 3n * CREDIT, 'acme/N');
