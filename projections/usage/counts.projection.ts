@@ -1,5 +1,5 @@
 import type { LateSettlementRecorded } from '../../src/accounts/domain/accounts.events.js';
-import { nanoFromText, plus, ZERO } from '../../src/kernel/credits.js';
+import { nanoFromText, ZERO } from '../../src/kernel/credits.js';
 import type { Counts } from './usage-tables.projection.js';
 
 export const NOTHING_USED: Counts = {
@@ -27,11 +27,3 @@ export function countsOf({ cost, usage: { classes } }: Pick<LateSettlementRecord
   }
   return { promptTokens, cachedTokens, completionTokens, reasoningTokens, cost: nanoFromText(cost.rounded) };
 }
-
-export const addCounts = (a: Counts, b: Counts): Counts => ({
-  promptTokens: a.promptTokens + b.promptTokens,
-  cachedTokens: a.cachedTokens + b.cachedTokens,
-  completionTokens: a.completionTokens + b.completionTokens,
-  reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-  cost: plus(a.cost, b.cost),
-});

@@ -39,7 +39,7 @@ export function evolveGeneration(
       return { ...known, extensions: [...known.extensions, stored(place)] };
     case 'ReservationSettled':
     case 'LateSettlementRecorded':
-      return { ...known, ...charged(event.data, place) };
+      return charged(known, event.data, place);
     case 'ReservationReleased':
       return {
         ...known,
@@ -71,18 +71,26 @@ const NOT_RELEASED = { releaseReason: null, releasedAt: null, releasedRevision: 
 /** Of a generation that has only been reserved for. */
 const UNTOUCHED = { ...NOT_CHARGED, ...NOT_RELEASED, refunded: ZERO, refunds: [], extensions: [] } as const;
 
-const charged = (charge: ChargeEvent['data'], { at, revision, position }: Place) => ({
-  ...countsOf(charge),
-  model: charge.model,
-  provider: charge.attempts.at(-1)?.provider ?? '',
-  outcome: charge.outcome,
-  chargedAt: at,
-  chargedRevision: revision,
-  chargedPosition: position,
-  usageSource: charge.usage.source,
-  priceVersion: charge.priceVersion,
-  formulaVersion: charge.formulaVersion,
-});
+function charged(known: Generation, charge: ChargeEvent['data'], { at, revision, position }: Place): Generation {
+  const counts = countsOf(charge);
+  return {
+    ...known,
+    promptTokens: counts.promptTokens,
+    cachedTokens: counts.cachedTokens,
+    completionTokens: counts.completionTokens,
+    reasoningTokens: counts.reasoningTokens,
+    cost: counts.cost,
+    model: charge.model,
+    provider: charge.attempts.at(-1)?.provider ?? '',
+    outcome: charge.outcome,
+    chargedAt: at,
+    chargedRevision: revision,
+    chargedPosition: position,
+    usageSource: charge.usage.source,
+    priceVersion: charge.priceVersion,
+    formulaVersion: charge.formulaVersion,
+  };
+}
 
 export type GenerationStatus = 'open' | 'settled' | 'released';
 

@@ -6,9 +6,23 @@ export interface Clock {
   now(): Instant;
 }
 
-export const instantFromText = (text: string): Instant => Date.parse(text);
-
 const DAY_MS = 86_400_000;
+const UTC_MILLISECONDS = /^\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+const DAY_LENGTH = 'yyyy-mm-dd'.length;
+let dayOfText = { text: '', at: Number.NaN };
+
+/** NaN where the text is no time. Times are read several times per event, nearly always of the same day, and as they are written here. */
+export function instantFromText(text: string): Instant {
+  if (!UTC_MILLISECONDS.test(text)) return Date.parse(text);
+  if (!text.startsWith(dayOfText.text) || dayOfText.text === '') {
+    const day = text.slice(0, DAY_LENGTH);
+    dayOfText = { text: day, at: Date.parse(day) };
+  }
+  const digits = (at: number): number => (text.charCodeAt(at) - 48) * 10 + text.charCodeAt(at + 1) - 48;
+  const seconds = (digits(11) * 60 + digits(14)) * 60 + digits(17);
+  return dayOfText.at + seconds * 1_000 + (text.charCodeAt(20) - 48) * 100 + digits(21);
+}
+
 let textOfDay = { day: Number.NaN, text: '' };
 
 /** ISO 8601 in UTC with milliseconds. Written several times per request, nearly always on the same day. */
