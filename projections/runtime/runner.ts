@@ -77,7 +77,7 @@ export class ProjectionRunner {
     options: RunnerOptions = {},
   ) {
     this.stored = new StoredProjection(dataSource, definition);
-    this.batchMax = options.batchMax ?? 1_000;
+    this.batchMax = options.batchMax ?? 5_000;
     this.standbyMs = options.standbyMs ?? 1_000;
     this.backOffMaxMs = options.backOffMaxMs ?? 5_000;
     this.onCommit = options.onCommit;

@@ -9,7 +9,7 @@ import { type AnyProjectionDefinition, StoredProjection } from '../stored-projec
 import { type BuildSchema, createBuild, dropBuild, namedOf, REBUILD_SCHEMA } from './builds.js';
 
 /** Events of one commit: each commit loads and writes every row that it touches once. */
-const BATCH_MAX = 5_000;
+const BATCH_MAX = 20_000;
 
 export interface RebuildOptions {
   readonly batchMax?: number;
