@@ -76,7 +76,12 @@ const watch = setInterval(() => {
   peakBytes = Math.max(peakBytes, process.memoryUsage().rss);
 }, 50);
 const startedAt = performance.now();
-const job = new RunReportJob(database, runs, ReportCatalogue.of(() => [report]), { async *readBackwards() {} });
+const job = new RunReportJob(
+  database,
+  runs,
+  ReportCatalogue.of(() => [report]),
+  { async *readBackwards() {} },
+);
 await job.run({ run_id: 'run-1' }, async () => undefined, { number: 1, isLast: false, stopping });
 clearInterval(watch);
 const ms = Math.round(performance.now() - startedAt);
