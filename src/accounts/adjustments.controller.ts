@@ -2,13 +2,13 @@ import { Body, Param, Post } from '@nestjs/common';
 import { z } from 'zod';
 import { parse } from '../http/validation.js';
 import { Administration, AdministrationOfAccounts } from './administration.js';
-import { creditsOf, opaqueId, reason, signedCredits } from './administration-bodies.js';
+import { creditsOf, opaqueId, ownId, reason, signedCredits } from './administration-bodies.js';
 
 const LINES_MAX = 100;
 
 const line = z.strictObject({ lot_id: opaqueId, amount: signedCredits });
 const adjustmentBody = z.strictObject({
-  adjustment_id: opaqueId,
+  adjustment_id: ownId,
   lines: z.array(line).min(1).max(LINES_MAX).check(eachLotOnce),
   requested_by: opaqueId,
   approved_by: opaqueId,

@@ -48,10 +48,15 @@ export const instant = z
   .transform(instantFromText)
   .refine((at) => at >= 0 && at <= TIME_MAX, 'must be a time between the years 1970 and 9999');
 
-export const plainText = (max: number) => z.string().min(1).max(max).regex(PLAIN_TEXT, 'must not contain control characters');
+export const plainText = (max: number) =>
+  z.string().min(1).max(max).regex(PLAIN_TEXT, 'must not contain control characters').regex(/\S/, 'must not be blank');
 
 /** An id that somebody else gave out. It goes into events for ever, so it must not say who somebody is. */
 export const opaqueId = z.string().regex(OPAQUE_ID, 'must be 1 to 128 letters, digits or . _ : -');
+
+const RESERVED_ID = /^(?:dispute|reprice):/;
+/** The same of what is done by hand: disputes and repricings name what they do so, and take what has such a name for theirs. */
+export const ownId = opaqueId.refine((text) => !RESERVED_ID.test(text), 'must not begin with "dispute:" or "reprice:"');
 
 /** Why something was done by hand. It goes into events for ever: no personal data. */
 export const reason = plainText(500);

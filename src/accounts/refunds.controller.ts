@@ -4,14 +4,14 @@ import { EventStore } from '../event-store/event-store.js';
 import { parse } from '../http/validation.js';
 import { generationNotCharged, generationNotFound } from './accounts.problems.js';
 import { Administration, AdministrationOfAccounts } from './administration.js';
-import { credits, creditsOf, lotAmountsOf, opaqueId, opaqueIdIn, reason } from './administration-bodies.js';
+import { credits, creditsOf, lotAmountsOf, opaqueId, opaqueIdIn, ownId, reason } from './administration-bodies.js';
 import type { AccountEvent, LotAmount } from './domain/accounts.events.js';
 import type { RefundGeneration } from './domain/refund-generation.js';
 import { findPayers } from './find-payers.js';
 
 /** Without an amount: all that can still be refunded. Null is a mistake of the caller, not all. */
 const generationBody = z.strictObject({
-  refund_id: opaqueId,
+  refund_id: ownId,
   generation_id: opaqueId,
   amount: credits.optional(),
   reason,

@@ -4,7 +4,7 @@ import { eventId } from '../event-store/envelope.js';
 import type { RawEvent } from '../event-store/read-wire.js';
 import { checkpointFrom, keyIdOf, verifyCheckpoint } from './checkpoints/checkpoint.js';
 import { leafHash, verifyInclusion } from './checkpoints/merkle-tree.js';
-import { GENERATION_EVIDENCE_FORMAT, type PackedEvent, summaryOf } from './generation-evidence.js';
+import { GENERATION_EVIDENCE_FORMAT, lotsOf, type PackedEvent, summaryOf, versionsOf } from './generation-evidence.js';
 import { PriceVersions, recomputeCost } from './rules/account-audit-prices.js';
 import type { Json } from './rules/account-audit-rules.js';
 import { accountStreamOf } from './verify-account.js';
@@ -12,8 +12,8 @@ import { leafOfHash, recomputedHash } from './verify-chain.js';
 
 /**
  * Checks the evidence about a call with nothing but a public key: the signature, that every event is the one that was hashed and is in
- * the signed tree, that the events are those of the call, that the summary says what they say, and that the cost is what usage and
- * prices make it.
+ * the signed tree, that the events are those of the call and there once each, that the summary says what they say, and that the cost
+ * is what usage and prices make it.
  * @returns what is wrong; empty where nothing is
  * @throws Error where it is no evidence of this format
  */
@@ -26,8 +26,14 @@ export function checkGenerationEvidence(pack: Json, publicKey: KeyObject): strin
   else if (!verifyCheckpoint(checkpoint, publicKey)) wrong.push("the checkpoint's signature does not fit");
   const root = Buffer.from(checkpoint.rootHash, 'hex');
   const events = pack.events as PackedEvent[];
+  const own = events.filter((event) => isOwn(event, pack)).map(({ data }) => data);
+  const touched = { lots: lotsOf(own.map((data) => JSON.parse(data))), versions: versionsOf(own) };
+  const seen = new Set<string>();
   events.forEach((event, index) => {
     const where = `event ${event.revision} of ${event.stream}`;
+    // Twice, a refund would be shown as two.
+    if (seen.has(where)) wrong.push(`${where} is there twice`);
+    seen.add(where);
     const hash = recomputedHash(rawOf(event));
     if (hash === undefined || JSON.parse(event.metadata).hash !== hash) wrong.push(`${where} is not what was hashed`);
     else if (event.id !== eventId(hash)) wrong.push(`${where} has an id that is not its own`);
@@ -41,18 +47,23 @@ export function checkGenerationEvidence(pack: Json, publicKey: KeyObject): strin
     };
     if (stream !== event.stream || revision !== event.revision || !verifyInclusion(claim))
       wrong.push(`${where} is not in the tree that was signed`);
-    if (!belongs(event, pack)) wrong.push(`${where} says nothing of the call`);
+    if (!belongs(event, pack, touched)) wrong.push(`${where} says nothing of the call`);
   });
   const said = summaryOf(events.map(({ type, data }) => ({ type, data: JSON.parse(data) })));
   if (canonicalJson(said) !== canonicalJson(pack.summary)) wrong.push('the summary is not what the events say');
   return [...wrong, ...checkCost(events)];
 }
 
-function belongs({ stream, type, data }: PackedEvent, { accountId, generationId }: Json): boolean {
-  if (type === 'PricesPublished') return stream.startsWith('price-');
-  if (stream !== accountStreamOf(accountId)) return false;
-  return type === 'CreditsGranted' || JSON.parse(data).generationId === generationId;
+/** Grants and prices belong where an event of the call names them: of others the summary must say nothing. */
+function belongs(event: PackedEvent, pack: Json, { lots, versions }: { lots: Set<string>; versions: Set<string> }): boolean {
+  const { stream, type, data } = event;
+  if (type === 'PricesPublished') return stream.startsWith('price-') && versions.has(JSON.parse(data).priceVersion);
+  if (type === 'CreditsGranted') return stream === accountStreamOf(pack.accountId) && lots.has(JSON.parse(data).lotId);
+  return isOwn(event, pack);
 }
+
+const isOwn = ({ stream, type, data }: PackedEvent, { accountId, generationId }: Json): boolean =>
+  stream === accountStreamOf(accountId) && type !== 'CreditsGranted' && JSON.parse(data).generationId === generationId;
 
 /** What was charged against what usage and prices come to. */
 function checkCost(events: readonly PackedEvent[]): string[] {

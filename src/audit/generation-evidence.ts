@@ -112,16 +112,20 @@ async function findCalls(store: EventStore, accountId: string, generationIds: re
 }
 
 async function publicationsOf(store: EventStore, events: readonly RawEvent[]): Promise<RawEvent[]> {
-  const versions = new Set(events.flatMap(({ dataText }) => /"priceVersion":"([^"\\]+)"/.exec(dataText)?.[1] ?? []));
   const found: RawEvent[] = [];
-  for (const version of versions) {
+  for (const version of versionsOf(events.map(({ dataText }) => dataText))) {
     for await (const event of store.readRaw(`price-${version.slice(0, version.lastIndexOf('@'))}`))
       if (event.type === 'PricesPublished' && JSON.parse(event.dataText).priceVersion === version) found.push(event);
   }
   return found;
 }
 
-function lotsOf(datas: readonly Json[]): Set<string> {
+/** The prices that events name, by their texts. */
+export const versionsOf = (texts: readonly string[]): Set<string> =>
+  new Set(texts.flatMap((text) => /"priceVersion":"([^"\\]+)"/.exec(text)?.[1] ?? []));
+
+/** The lots that events of a call touch. */
+export function lotsOf(datas: readonly Json[]): Set<string> {
   const lots = new Set<string>();
   for (const { holds = [], debits = [], credits = [] } of datas)
     for (const { lotId } of [...holds, ...debits, ...credits]) lots.add(lotId);

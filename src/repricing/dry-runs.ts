@@ -4,15 +4,21 @@ import type { EventStore } from '../event-store/event-store.js';
 import { isAccountId } from '../kernel/ids.js';
 import type { PriceBook } from '../pricing/index.js';
 import { type CallSelection, TooManyCalls } from './charged-calls.js';
-import { repricingStream } from './domain/repricing.events.js';
+import { type RepricingTurnTaken, repricingStream, turnStream } from './domain/repricing.events.js';
 import { repricingDecider } from './domain/repricing.js';
-import { chargeId, type DryRun, dryRun, type EarlierCharges, repricingOf, unchargeId } from './dry-run.js';
+import { chargeId, type DryRun, dryRun, type EarlierCharges, unchargeId } from './dry-run.js';
 import { ratingOf } from './rate-call.js';
 import { accountNotFound, priceVersionNotFound, tooManyCalls } from './repricing.problems.js';
 import { selectCalls } from './select-calls.js';
 
 /** Calls of one repricing. */
 const CALLS_MAX = 5_000;
+
+/** The repricings of an account that may have been approved, in their order. */
+const TURNS = {
+  initialState: (): ReadonlySet<string> => new Set(),
+  evolve: (ids: ReadonlySet<string>, { data }: RepricingTurnTaken): ReadonlySet<string> => new Set(ids).add(data.repricingId),
+};
 
 export interface DryRunOfNow {
   readonly run: DryRun;
@@ -63,14 +69,17 @@ export class DryRuns {
     return { run: dryRun(found.calls, rating, earlier, owed), position: found.position };
   }
 
-  /** By the adjustments that the account has: an effect that is not there has not cost anything yet. */
+  /** Of those approved, by the adjustments that the account has: an effect that is not there has not cost anything yet. */
   private async earlierCharges(accountId: string, adjustments: readonly string[]): Promise<EarlierCharges> {
     const charges = new Map<string, bigint>();
     const made = new Set(adjustments);
-    for (const repricingId of new Set(adjustments.flatMap((id) => repricingOf(id) ?? []))) {
+    const { state: repricingIds } = await this.streams.read(TURNS, turnStream(accountId));
+    for (const repricingId of repricingIds) {
       const { state } = await this.streams.read(repricingDecider, repricingStream(repricingId));
-      if (state.proposal?.accountId !== accountId) continue;
-      const isMade = { charge: made.has(chargeId(repricingId)), uncharge: made.has(unchargeId(repricingId)) };
+      if (state.status !== 'approved' && state.status !== 'carried_out') continue;
+      // What would have gone back to expired lots alone left no adjustment, and is taken back all the same.
+      const isUncharged = made.has(unchargeId(repricingId)) || state.status === 'carried_out';
+      const isMade = { charge: made.has(chargeId(repricingId)), uncharge: isUncharged };
       for (const { generationId, effect, uncharged = '0' } of state.calls) {
         const charged = isMade.charge && !effect.startsWith('-') ? BigInt(effect) : 0n;
         const back = isMade.uncharge ? BigInt(uncharged) : 0n;

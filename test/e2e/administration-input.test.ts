@@ -195,6 +195,13 @@ describe('a field that is wrong', () => {
     );
   });
 
+  it('refunds and adjustments: names that disputes and repricings give', async () => {
+    const named = (name: string, field: string) =>
+      ['dispute:d:1:gen-1', 'reprice:r'].map((id) => JSON.stringify({ ...bodies[name], [field]: id }));
+    expect(await notRefused('refunds', 'refund_id', named('refunds', 'refund_id'))).toEqual([]);
+    expect(await notRefused('adjustments', 'adjustment_id', named('adjustments', 'adjustment_id'))).toEqual([]);
+  });
+
   it('keys: a reset without a limit', async () => {
     expect(await notRefused('keys', 'limit_reset', ['{"name":"x","limit_reset":"daily"}'])).toEqual([]);
     expect(await notRefused('key', 'limit_reset', ['{"limit":null,"limit_reset":"daily"}'])).toEqual([]);

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AccountWriter } from '../../src/accounts/index.js';
+import { type GenerationEvidence, gatherGenerationEvidence, summaryOf } from '../../src/audit/generation-evidence.js';
+import { checkGenerationEvidence } from '../../src/audit/generation-evidence-check.js';
 import { SignCheckpointJob } from '../../src/audit/index.js';
 import { checkPack, packTextOf } from '../../src/disputes/check-pack.js';
 import { Disputes, type KnownDispute } from '../../src/disputes/disputes.js';
@@ -286,6 +288,28 @@ describe('the sealed evidence', () => {
     // The hash mended as well: what the signed tree does not say of an event is its id and where it stood in the store.
     const mended = paths.filter((path) => checkPack(forged(path), sha256(forged(path)), keys.publicKey).length === 0);
     expect(mended.filter(([list, , name]) => list !== 'events' || (name !== 'id' && name !== 'position'))).toEqual([]);
+  });
+
+  test('holds what the ledger says of the call once, and nothing of other lots', async () => {
+    const { store } = desk();
+    const accountId = await called();
+    const grant = { grantId: 'other', kind: 'promo', amount: nano(CREDIT), priority: 90 } as const;
+    await ledger.ask(accountId, { type: 'GrantCredits', ...grant });
+    await ledger.call(accountId, 'all', { input_uncached: 1_000 }, { hold: CREDIT });
+    await new SignCheckpointJob(store, clock, { privateKey: keys.privateKey, file: join(directory, 'once.jsonl') }).run();
+    const calls = [{ accountId, generationIds: ['one', 'all'] }];
+    const [pack, both] = (await gatherGenerationEvidence(store, calls)) as [GenerationEvidence, GenerationEvidence];
+    expect([pack, both].map((each) => checkGenerationEvidence(each, keys.publicKey))).toEqual([[], []]);
+    const withEvent = (of: GenerationEvidence, at: number) => {
+      const events = [...pack.events, of.events[at] as GenerationEvidence['events'][number]];
+      const summary = summaryOf(events.map(({ type, data }) => ({ type, data: JSON.parse(data) })));
+      return { ...pack, summary, events, proofs: [...pack.proofs, of.proofs[at]] };
+    };
+    const settled = pack.events.findIndex(({ type }) => type === 'ReservationSettled');
+    expect(checkGenerationEvidence(withEvent(pack, settled), keys.publicKey)).toEqual([expect.stringMatching(/is there twice$/)]);
+    const stranger = both.events.findIndex(({ data }) => JSON.parse(data).grantId === 'other');
+    const wrong = checkGenerationEvidence(withEvent(both, stranger), keys.publicKey);
+    expect(wrong).toEqual([expect.stringMatching(/says nothing of the call$/)]);
   });
 
   test('that is too long for one event is cut between characters, and whole again', () => {

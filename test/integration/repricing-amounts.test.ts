@@ -37,6 +37,22 @@ test('what a repricing had charged to a lot that has expired since has expired w
   expect(await ledger.problemsOf(accountId)).toEqual([]);
 });
 
+test('what has expired whole with its lot is not taken back again by the next repricing', async () => {
+  const accountId = await ledger.openAccount(
+    { amount: 2_000_000n, priority: 1, expiresAt: ledger.now + 60_000 },
+    { amount: CREDIT },
+  );
+  await ledger.call(accountId, 'g', { input_uncached: 400 });
+  await ledger.carryOut(await ledger.propose(accountId, { model: MODEL }, `${OTHER}@1`));
+  ledger.now += 120_000;
+  const { repricing } = await ledger.carryOut(await ledger.propose(accountId, { model: MODEL }, `${MODEL}@2`));
+  expect(repricing.outcome?.effects).toMatchObject({ uncharged: '0', expired: '800000' });
+  const again = await ledger.propose(accountId, { model: MODEL }, `${MODEL}@2`);
+  const { proposal } = (await ledger.desk.repricings.show(again)).repricing;
+  expect(proposal?.totals).toMatchObject({ before: '400000', after: '400000', refunds: '0', charges: '0' });
+  expect(await ledger.problemsOf(accountId)).toEqual([]);
+});
+
 test('what of a shortfall is still owed is forgiven; what was repaid later is said to be lacking', async () => {
   const accountId = await ledger.openAccount({ amount: 1_000_000n });
   await ledger.call(accountId, 'g', { output_visible: 1_500 }, { hold: 1_000n });
