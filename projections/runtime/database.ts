@@ -4,7 +4,8 @@ import { createTables } from './schema.js';
 import { stoppedStreamEntity } from './stopped-streams.js';
 import type { AnyProjectionDefinition } from './stored-projection.js';
 
-const POOL_MAX = 10;
+/** Each runner that leads keeps one; the others are for who reads. */
+const POOL_MAX = 16;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A server that accepts and never answers must not hold a runner or a reader for ever. */
 const QUERY_TIMEOUT_MS = 30_000;

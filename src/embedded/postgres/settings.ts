@@ -7,7 +7,8 @@ export function serverSettings(port: number): string[] {
     `port=${port}`,
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
-    'max_connections=50',
+    // For several processes: each has up to fifty, for its read models, queues, reports and named requests.
+    'max_connections=200',
     'shared_buffers=64MB',
     'min_wal_size=32MB',
     'max_wal_size=256MB',
