@@ -1,15 +1,16 @@
 import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { AdministrationGuard } from '../../src/http/administration.guard.js';
+import { parse } from '../../src/http/validation.js';
 import { formatCredits, nano } from '../../src/kernel/credits.js';
 import { isAccountId } from '../../src/kernel/ids.js';
 import { instantToText } from '../../src/kernel/time.js';
 import { available } from './answers.js';
 import { AskedBalances, accountNotFound } from './asked-balances.js';
 import { expiringCreditsQuery, expiringCreditsShown } from './expiring-credits.answer.js';
-import { lotStatusOf, lotsShown } from './lots.answer.js';
+import { askedLots, lotStatusOf, lotsShown } from './lots.answer.js';
 import { GetLots } from './lots.query.js';
-import { type Asked, questionAbout } from './question.js';
+import { type Asked, questionAbout, strictlyAsked } from './question.js';
 
 /** What accounts have and had, for the administration. Amounts are decimal strings of credits. */
 @Controller('api/v3/admin/accounts/:user_id')
@@ -21,8 +22,8 @@ export class AccountBalancesController {
   ) {}
 
   @Get('balance')
-  async balance(@Param('user_id') userId: string, @Query() query: Asked): Promise<object> {
-    const { account, lots, at } = await this.balances.read(questionAbout(accountOf(userId), query));
+  async balance(@Param('user_id') userId: string, @Query() query: unknown): Promise<object> {
+    const { account, lots, at } = await this.balances.read(questionAbout(accountOf(userId), parse(strictlyAsked, query)));
     const sum = (part: 'held' | 'frozen') => lots.reduce((total, lot) => total + lot[part], 0n);
     return {
       user_id: account.accountId,
@@ -45,9 +46,10 @@ export class AccountBalancesController {
 
   /** In burn-down order. */
   @Get('lots')
-  async lots(@Param('user_id') userId: string, @Query() query: Asked & { status?: string }): Promise<object> {
-    const status = lotStatusOf(query.status);
-    return lotsShown(await this.queries.execute(new GetLots(questionAbout(accountOf(userId), query))), status, credits);
+  async lots(@Param('user_id') userId: string, @Query() query: unknown): Promise<object> {
+    const { status, ...asked } = parse(askedLots, query);
+    const lots = await this.queries.execute(new GetLots(questionAbout(accountOf(userId), asked)));
+    return lotsShown(lots, lotStatusOf(status), credits);
   }
 
   /** What expires within a window, and what of it will expire unused if spending goes on as it did. */

@@ -57,7 +57,7 @@ const projectionBehind = (): ApiError =>
   });
 
 export const accountNotFound = (): ApiError =>
-  new ApiError(404, 'account_not_found', 'There is no such account', { metadata: { error_type: 'not_found' } });
+  new ApiError(404, 'account_not_found', 'There is no such account', { param: 'user_id', metadata: { error_type: 'not_found' } });
 
 const notThereThen = (what: string): ApiError =>
   new ApiError(404, 'not_there_then', `The ${what} did not exist at that time`, {

@@ -1,6 +1,10 @@
+import { z } from 'zod';
 import { invalid } from '../../src/http/validation.js';
 import { instantToText } from '../../src/kernel/time.js';
 import { type ListedLots, LOT_STATUSES, type LotStatus } from './lots.query.js';
+import { strictlyAsked } from './question.js';
+
+export const askedLots = strictlyAsked.extend({ status: z.string().optional() });
 
 /** Reads the parameter `status`. Throws the 400 that names it. */
 export function lotStatusOf(text: string | undefined): LotStatus | undefined {

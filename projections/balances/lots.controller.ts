@@ -2,10 +2,11 @@ import { Controller, Get, Query, Req, UseGuards } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyRequest } from 'fastify';
 import { AuthenticationGuard } from '../../src/http/authentication.guard.js';
+import { parse } from '../../src/http/validation.js';
 import { creditsAsNumber } from '../../src/kernel/credits.js';
-import { lotStatusOf, lotsShown } from './lots.answer.js';
+import { askedLots, lotStatusOf, lotsShown } from './lots.answer.js';
 import { GetLots } from './lots.query.js';
-import { type Asked, questionOf } from './question.js';
+import { questionOf } from './question.js';
 
 @Controller('api/v3/auth/lots')
 @UseGuards(AuthenticationGuard)
@@ -14,8 +15,9 @@ export class LotsController {
 
   /** The lots of the presented key's account, in burn-down order. */
   @Get()
-  async lots(@Req() request: FastifyRequest, @Query() query: Asked & { status?: string }): Promise<object> {
-    const status = lotStatusOf(query.status);
-    return lotsShown(await this.queries.execute(new GetLots(questionOf(request, query))), status, creditsAsNumber);
+  async lots(@Req() request: FastifyRequest, @Query() query: unknown): Promise<object> {
+    const { status, ...asked } = parse(askedLots, query);
+    const lots = await this.queries.execute(new GetLots(questionOf(request, asked)));
+    return lotsShown(lots, lotStatusOf(status), creditsAsNumber);
   }
 }

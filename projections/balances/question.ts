@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { type AsOf, asOfOf } from '../runtime/as-of.js';
 import { minPositionOf } from '../runtime/min-position.js';
 
@@ -15,9 +16,15 @@ export interface Question {
 
 /** What every question about an account may say, in its address. */
 export interface Asked {
-  readonly min_position?: string;
-  readonly as_of?: string;
+  readonly min_position?: string | undefined;
+  readonly as_of?: string | undefined;
 }
+
+/**
+ * The same, and nothing else: who misspells `as_of` would else take today's figures for those of another day. `/quota` and
+ * `credit-balance` take more, since clients that are not ours ask them.
+ */
+export const strictlyAsked = z.strictObject({ min_position: z.string().optional(), as_of: z.string().optional() });
 
 /**
  * The question that an authenticated request asks: about its own account, at least as fresh as what authentication has seen and

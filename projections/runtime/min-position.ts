@@ -9,7 +9,7 @@ const POSITION = /^\d{1,19}$/;
 export function minPositionOf(text: string | undefined): bigint {
   // A parameter that is given twice arrives as a list.
   if (text !== undefined && (typeof text !== 'string' || !POSITION.test(text))) {
-    throw invalid('min_position', 'a position that a write answered with');
+    throw invalid('min_position', 'must be a position that a write answered with');
   }
   return BigInt(text ?? 0);
 }

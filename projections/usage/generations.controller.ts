@@ -57,7 +57,7 @@ export class GenerationsController {
       asOf,
     };
     const minPosition = minPositionOf(asked.min_position);
-    await this.accounts.mustExist(accountId);
+    await this.accounts.mustExist(accountId, 'user_id');
     const position = await this.moments.positionFor(minPosition, asOf);
     const found = await this.queries.execute(new GetGenerations(question, position));
     const page = found.slice(0, asked.limit);
@@ -71,7 +71,7 @@ export class GenerationsController {
   /** At once, however far the read side is: with the events that prove it, as they stand in the account's stream. */
   @Get(':generation_id')
   async show(@Param('user_id') accountId: string, @Param('generation_id') generationId: string): Promise<object> {
-    await this.accounts.mustExist(accountId);
+    await this.accounts.mustExist(accountId, 'user_id');
     const isId = generationId.length <= ID_MAX && isText(generationId);
     const found = isId ? await this.history.find(accountId, generationId) : undefined;
     if (!found) throw new ApiError(404, 'generation_not_found', 'The account has no such generation', { param: 'generation_id' });

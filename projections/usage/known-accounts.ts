@@ -9,9 +9,9 @@ import { isAccountId } from '../../src/kernel/ids.js';
 export class KnownAccounts {
   constructor(private readonly store: EventStore) {}
 
-  /** Throws 404 where there is no such account. */
-  async mustExist(accountId: string): Promise<void> {
+  /** Throws 404 where there is no such account. @param param that names it in the request */
+  async mustExist(accountId: string, param: 'account_id' | 'user_id'): Promise<void> {
     if (isAccountId(accountId)) for await (const _ of this.store.readBackwards(accountStream(accountId))) return;
-    throw new ApiError(404, 'account_not_found', 'There is no such account');
+    throw new ApiError(404, 'account_not_found', 'There is no such account', { param, metadata: { error_type: 'not_found' } });
   }
 }

@@ -22,7 +22,7 @@ export class AdministrationUsageController {
   @Get()
   async usage(@Query() query: unknown): Promise<object> {
     const { question, minPosition } = usageQuestionOf(query, this.moments.now());
-    if (question.accountId !== undefined) await this.accounts.mustExist(question.accountId);
+    if (question.accountId !== undefined) await this.accounts.mustExist(question.accountId, 'account_id');
     const position = await this.moments.positionFor(minPosition, question.asOf);
     return usageAnswer(question, await this.queries.execute(new GetUsageFigures(question, position)), position, exactAmount);
   }

@@ -30,6 +30,7 @@ export function errorType(status: number): string {
     case 400:
     case 413:
     case 415:
+    case 416:
     case 422:
       return 'invalid_request_error';
     case 401:

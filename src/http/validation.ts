@@ -30,6 +30,9 @@ export function invalid(param: string, message: string): ApiError {
   });
 }
 
+/** PostgreSQL holds no U+0000: what has one names nothing that is stored. */
+export const isStorable = (name: string): boolean => !name.includes('\0');
+
 /** `messages[0].role` */
 const fieldPath = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((text, part) => {

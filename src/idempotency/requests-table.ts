@@ -88,6 +88,7 @@ const MISSING = new Set(['42P01', '3F000']);
 /** The rows of named requests in PostgreSQL, shared by all processes. Its clock decides about leases. */
 export class RequestsTable {
   private readonly pool: Pool;
+  private creating: Promise<unknown> | undefined;
 
   /** Connects when it is first asked something. */
   constructor(databaseUrl: string, onError: (error: Error) => void) {
@@ -143,12 +144,24 @@ export class RequestsTable {
   }
 
   private async query<Row extends QueryResultRow>(name: string, text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    await this.create();
     try {
       return await this.pool.query<Row>({ name, text, values });
     } catch (error) {
       if (!MISSING.has((error as { code?: string }).code ?? '')) throw error;
-      await this.pool.query(CREATE);
+      // Somebody has dropped it, or put another database in its place, since this process began.
+      this.creating = undefined;
+      await this.create();
       return this.pool.query<Row>({ name, text, values });
     }
+  }
+
+  /** Once in a process, before anything is asked: PostgreSQL would log what is not there as an error, with all of the statement. */
+  private create(): Promise<unknown> {
+    this.creating ??= this.pool.query(CREATE).catch((error) => {
+      this.creating = undefined;
+      throw error;
+    });
+    return this.creating;
   }
 }

@@ -2,7 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Query, UseGuards, UseIn
 import { z } from 'zod';
 import { AdministrationGuard } from '../http/administration.guard.js';
 import { ApiError } from '../http/api-error.js';
-import { parse } from '../http/validation.js';
+import { isStorable, parse } from '../http/validation.js';
 import { IdempotentWrites } from '../idempotency/index.js';
 import { DeadLetters } from './dead-letters.js';
 import { QUEUE_NAMES } from './job-registry.js';
@@ -11,7 +11,10 @@ const LIMIT = 100;
 const LIMIT_MAX = 1_000;
 
 const listed = z.strictObject({ limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(LIMIT) });
-const named = z.strictObject({ queue: z.enum(QUEUE_NAMES), id: z.string().min(1).max(200) });
+const named = z.strictObject({
+  queue: z.enum(QUEUE_NAMES),
+  id: z.string().min(1).max(200).refine(isStorable, 'has characters that no id has'),
+});
 
 /** The jobs that were given up: looked at, tried again, forgotten. */
 @Controller('api/v3/admin/dead-letters')

@@ -18,12 +18,15 @@ export interface DeadLetter {
 export class DeadLetters {
   constructor(private readonly queues: JobQueues) {}
 
-  /** The newest of each queue, at most so many. */
+  /** The newest of all queues, at most so many. */
   async list(limit: number): Promise<readonly DeadLetter[]> {
     const failed = await Promise.all(
       QUEUE_NAMES.map(async (queue) => (await this.queues.of(queue).getFailed(0, limit - 1)).map((job) => letterOf(queue, job))),
     );
-    return failed.flat().sort((a, b) => b.failedAt.getTime() - a.failedAt.getTime());
+    return failed
+      .flat()
+      .sort((a, b) => b.failedAt.getTime() - a.failedAt.getTime())
+      .slice(0, limit);
   }
 
   /** Has it tried again, with all its attempts. @returns whether there was one */

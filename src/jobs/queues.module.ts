@@ -71,8 +71,8 @@ export class QueuesModule implements OnModuleInit, OnApplicationBootstrap, Befor
   }
 
   /** While the server can still be given routes. */
-  async onModuleInit(): Promise<void> {
-    await openQueueBoard(this.http.httpAdapter.getInstance<FastifyInstance>(), this.queues, this.token);
+  onModuleInit(): void {
+    openQueueBoard(this.http.httpAdapter.getInstance<FastifyInstance>(), this.queues, this.token);
   }
 
   async onApplicationBootstrap(): Promise<void> {

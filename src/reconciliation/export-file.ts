@@ -30,6 +30,8 @@ const FIGURES: readonly Field[] = ['requests', 'prompt_tokens', 'completion_toke
 
 const DAY = /^(\d{4}-\d\d-\d\d)(?:[T ]00:00:00(?:\.0+)?(?:Z|\+00:00)?)?$/;
 const COUNT = /^\d{1,18}$/;
+/** Beyond this, comparing them would keep a process from its calls for seconds. */
+export const ROWS_MAX = 100_000;
 const MODEL_MAX = 200;
 /** Control characters, and halves of characters: not every reader can store them. */
 const PLAIN_TEXT = /^[^\p{Cc}\p{Cs}]+$/u;
@@ -52,6 +54,7 @@ export function readCsvExport(text: string, firstDay: string, lastDay: string): 
       },
       info: true,
       skip_empty_lines: true,
+      to: ROWS_MAX + 1,
       trim: true,
       max_record_size: 64 * 1024,
     }) as never;
@@ -59,6 +62,8 @@ export function readCsvExport(text: string, firstDay: string, lastDay: string): 
     const { lines = 1, code = 'CSV' } = error as { lines?: number; code?: string };
     return { rows: [], bad: [{ line: lines, field: '', problem: `is no CSV (${code})` }] };
   }
+  if (records.length > ROWS_MAX)
+    return { rows: [], bad: [{ line: ROWS_MAX + 2, field: '', problem: `is more than ${ROWS_MAX} rows` }] };
   const missing = REQUIRED.filter((field) => !COLUMNS[field].some((name) => header.includes(name)));
   if (missing.length > 0) return { rows: [], bad: missing.map((field) => ({ line: 1, field, problem: 'is not in the header' })) };
   if (!FIGURES.some((field) => COLUMNS[field].some((name) => header.includes(name))))

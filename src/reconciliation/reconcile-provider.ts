@@ -104,7 +104,8 @@ export class ReconcileProvider {
       position: `${recordedAt}`,
     };
     await this.table.keep(reconciliationId, request, summary, lines);
-    return summary;
+    // Another process may have been faster, and its comparison is the one that is kept.
+    return (await this.table.find(reconciliationId)) ?? summary;
   }
 }
 

@@ -33,7 +33,7 @@ export type Summary = Readonly<Record<string, unknown>>;
 
 export interface StoredLine {
   readonly n: number;
-  readonly line: Readonly<Record<string, unknown>>;
+  readonly line: Readonly<Record<string, string | null>>;
 }
 
 /** The reconciliations in PostgreSQL, schema `finance`. */
@@ -134,8 +134,31 @@ export class ReconciliationsTable {
   }
 }
 
+/** What a line says, in this order. */
+export const LINE_COLUMNS = [
+  'model',
+  'day',
+  'class',
+  'provider_requests',
+  'charged_requests',
+  'estimated_requests',
+  'provider_prompt_tokens',
+  'charged_prompt_tokens',
+  'provider_completion_tokens',
+  'charged_completion_tokens',
+  'provider_cost',
+  'charged_cost',
+  'margin',
+] as const;
+
 /** A line as it is shown and hashed: counts and amounts as decimal text. */
-export function shownLine({ model, day, class: is, stated, charged }: ComparedDay): Readonly<Record<string, string | null>> {
+export function shownLine({
+  model,
+  day,
+  class: is,
+  stated,
+  charged,
+}: ComparedDay): Readonly<Record<(typeof LINE_COLUMNS)[number], string | null>> {
   const text = (value: bigint | undefined): string | null => (value === undefined ? null : value.toString());
   return {
     model,

@@ -1,19 +1,23 @@
-import { Body, Controller, Get, Header, Param, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Header, Param, Post, Query, Req, Res, UseGuards, UseInterceptors } from '@nestjs/common';
 import { stringify } from 'csv-stringify/sync';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AdministrationGuard } from '../http/administration.guard.js';
 import { ApiError } from '../http/api-error.js';
+import { textCell } from '../http/csv-cell.js';
 import { parse } from '../http/validation.js';
+import { IdempotentWrites } from '../idempotency/index.js';
 import { DIFFERENCE_CLASSES } from './domain/compare.js';
-import { type BadRow, type ReadExport, readCsvExport, readJsonExport } from './export-file.js';
+import { type BadRow, type ReadExport, ROWS_MAX, readCsvExport, readJsonExport } from './export-file.js';
 import { ReconcileProvider } from './reconcile-provider.js';
-import { ReconciliationsTable, type Summary } from './reconciliations-table.js';
+import { LINE_COLUMNS, ReconciliationsTable, type Summary } from './reconciliations-table.js';
 
 const DAYS_MAX = 366;
 const DAY_MS = 86_400_000;
 const BAD_ROWS_SHOWN = 1_000;
 const LIMIT_MAX = 10_000;
+/** The last one that a column of the lines' numbers holds. */
+const LINE_MAX = 2_147_483_647;
 const TOLERANCE_PERCENT = 1;
 const BASIS_POINTS = 100;
 const CSV = 'text/csv';
@@ -23,17 +27,27 @@ const range = {
   provider: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, "must be a provider's id"),
   first_day: day,
   last_day: day,
-  tolerance_percent: z.coerce.number().min(0).max(100).default(TOLERANCE_PERCENT),
 };
-const csvQuery = z.strictObject(range);
-const jsonBody = z.strictObject({ ...range, rows: z.array(z.unknown()).min(1).max(100_000) });
+const percent = z.number().min(0).max(100);
+/** In a query everything is text; an empty one is no 0. */
+const percentText = z
+  .string()
+  .regex(/^\d{1,3}(\.\d{1,6})?$/, 'must be a number from 0 to 100')
+  .transform(Number)
+  .pipe(percent);
+const csvQuery = z.strictObject({ ...range, tolerance_percent: percentText.default(TOLERANCE_PERCENT) });
+const jsonBody = z.strictObject({
+  ...range,
+  tolerance_percent: percent.default(TOLERANCE_PERCENT),
+  rows: z.array(z.unknown()).min(1).max(ROWS_MAX),
+});
 const listQuery = z.strictObject({
   provider: range.provider.optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 const linesQuery = z.strictObject({
   class: z.enum(DIFFERENCE_CLASSES).optional(),
-  after: z.coerce.number().int().min(-1).default(-1),
+  after: z.coerce.number().int().min(-1).max(LINE_MAX).default(-1),
   limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(1_000),
   format: z.enum(['json', 'csv']).optional(),
 });
@@ -41,6 +55,7 @@ const linesQuery = z.strictObject({
 /** Comparisons with providers' own figures. */
 @Controller('api/v3/admin/reconciliations')
 @UseGuards(AdministrationGuard)
+@UseInterceptors(IdempotentWrites)
 export class ReconciliationsController {
   constructor(
     private readonly reconcile: ReconcileProvider,
@@ -89,9 +104,10 @@ export class ReconciliationsController {
     const page = found.slice(0, limit);
     if (format === 'csv' || (format === undefined && request.headers.accept === CSV)) {
       void reply.type(`${CSV}; charset=utf-8; header=present`);
+      void reply.header('content-disposition', `attachment; filename="reconciliation-${id}.csv"`);
       return stringify(
-        page.map(({ line }) => line),
-        { header: true, columns: Object.keys(page[0]?.line ?? {}), record_delimiter: 'windows' },
+        page.map(({ line }) => ({ ...line, model: textCell(line['model'] ?? '') })),
+        { header: true, columns: LINE_COLUMNS, record_delimiter: 'windows' },
       );
     }
     return { data: page.map(({ line }) => line), next: found.length > limit ? (page.at(-1)?.n ?? null) : null };

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, UseGuards, UseInterceptors } from '@nestjs/common';
 import { z } from 'zod';
 import { AdministrationGuard } from '../http/administration.guard.js';
-import { invalid, parse } from '../http/validation.js';
+import { invalid, isStorable, parse } from '../http/validation.js';
 import { IdempotentWrites } from '../idempotency/index.js';
 import { ReportCatalogue } from './report-catalogue.js';
 import { problemOf, runNotFailed, runNotFound } from './reports.problems.js';
@@ -13,7 +13,7 @@ const LIMIT = 50;
 const LIMIT_MAX = 500;
 const NAME_MAX = 100;
 
-const name = z.string().min(1).max(NAME_MAX);
+const name = z.string().min(1).max(NAME_MAX).refine(isStorable, 'has characters that no name has');
 const reportBody = z.strictObject({
   report: name,
   period: name,

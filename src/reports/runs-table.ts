@@ -1,3 +1,4 @@
+import { isStorable } from '../http/validation.js';
 import type { Instant } from '../kernel/time.js';
 import { NO_TOTALS, type Totals } from './domain/totals.js';
 import type { Connection, FinanceDatabase } from './finance-database.js';
@@ -81,6 +82,7 @@ export class RunsTable {
   }
 
   async find(id: string, connection: Connection = this.database): Promise<ReportRun | undefined> {
+    if (!isStorable(id)) return undefined;
     const { rows } = await connection.query<Row>('SELECT * FROM finance.report_run WHERE id = $1', [id]);
     return rows[0] && runOf(rows[0]);
   }

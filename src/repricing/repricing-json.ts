@@ -1,4 +1,5 @@
 import { stringify } from 'csv-stringify/sync';
+import { textCell } from '../http/csv-cell.js';
 import type { Difference, Totals } from './domain/repricing.events.js';
 import type { KnownRepricing } from './repricings.js';
 import { signedCredits } from './what-if.js';
@@ -66,7 +67,10 @@ const COLUMNS = ['generation_id', 'model', 'before', 'after', 'difference', 'eff
 /** The same as lines of RFC 4180; a call that is not rated has no amounts. */
 export function differencesToCsv({ repricing }: KnownRepricing): string {
   const rows = [
-    ...repricing.calls.map((call) => ({ ...rowOf(call, repricing.proposal?.byModel), not_rated: '' })),
+    ...repricing.calls.map((call) => {
+      const row = rowOf(call, repricing.proposal?.byModel);
+      return { ...row, model: textCell(row.model), not_rated: '' };
+    }),
     ...repricing.notRated.map(({ generationId, reason }) => ({ generation_id: generationId, not_rated: reason })),
   ];
   return stringify(rows, { header: true, columns: COLUMNS, record_delimiter: '\r\n' });

@@ -59,7 +59,7 @@ describe('what an account had', () => {
   });
 
   test('an account that is none is 404, and its figures are for the administration alone', async () => {
-    expect((await admin('nobodyatall/balance')).status).toBe(404);
+    expect((await admin('nobodyatall/balance')).json.error).toMatchObject({ code: 'account_not_found', param: 'user_id' });
     expect((await admin('No/lots')).status).toBe(404);
     const { status } = await ask(gateway, `/api/v3/admin/accounts/${customer.userId}/lots`, { key: customer.key });
     expect(status).toBe(401);
@@ -83,6 +83,22 @@ describe('its lots', () => {
     ]);
     const { status, json: refused } = await admin(`${customer.userId}/lots?status=lost`);
     expect([status, refused.error.param]).toEqual([400, 'status']);
+  });
+
+  test('who misspells what is asked is not told of today', async () => {
+    for (const [path, param] of [
+      ['lots?as_off=1', 'as_off'],
+      ['lots?as_of[]=1', 'as_of[]'],
+      ['balance?asof=1', 'asof'],
+      ['balance?as_of=1&as_of=2', 'as_of'],
+    ] as const) {
+      const { status, json } = await admin(`${customer.userId}/${path}`);
+      expect([path, status, json.error.param]).toEqual([path, 400, param]);
+    }
+    const { status } = await ask(gateway, '/api/v3/auth/lots?as_off=1', { key: customer.key });
+    expect(status).toBe(400);
+    // Clients that are not ours may send what they like.
+    expect((await ask(gateway, '/quota?v=1', { key: customer.key })).status).toBe(200);
   });
 });
 

@@ -322,7 +322,9 @@ it('covers every write of the administration', async () => {
   const writes = await eventually(() => {
     const mapped = [...gateway.stderr.matchAll(/Mapped \{(\/api\/v3\/admin\/[^,]*), (POST|PUT|PATCH|DELETE)\} route/g)];
     expect(mapped.length).toBeGreaterThan(4);
-    return mapped.map(([, path = '', method = '']) => ({ path: path.replaceAll(/:\w+/g, 'x'), method }));
+    const posted = mapped.map(([, path = '', method = '']) => ({ path: path.replaceAll(/:\w+/g, 'x'), method }));
+    // A question that is too long for an address: it writes nothing.
+    return posted.filter(({ path }) => !path.endsWith('/what-if'));
   });
   const headers = { 'idempotency-key': 'two words' };
   for (const { path, method } of writes) {

@@ -142,11 +142,12 @@ describe('what the administration is told', () => {
       ['state=half', 'state'],
       ['limit=0', 'limit'],
       ['since=1', 'since'],
+      ['after=a%00b', 'after'],
     ] as const) {
       const { status, body: answer } = await ask(`?${query}`);
       expect([status, (answer['error'] as { param: string }).param]).toEqual([400, field]);
     }
-    expect((await ask('/ntc_unknown/deliver', 'POST')).status).toBe(404);
+    for (const id of ['ntc_unknown', 'a%00b']) expect((await ask(`/${id}/deliver`, 'POST')).status).toBe(404);
   });
 
   test('nothing of the receiver is shown or logged', async () => {

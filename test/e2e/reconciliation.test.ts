@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => gateway?.dispose());
 
-const importCsv = (rows: readonly string[], query = ''): Promise<{ status: number; json: Json }> =>
+const importCsv = (rows: readonly string[], query = '') =>
   ask(gateway, `${PATH}?provider=demo&first_day=${TODAY}&last_day=${TODAY}${query}`, {
     key: ADMIN_TOKEN,
     headers: { 'content-type': 'text/csv' },
@@ -40,8 +40,9 @@ const row = (about: Partial<typeof served> = {}): string => {
 const shown = (path: string, headers = {}) => ask(gateway, `${PATH}${path}`, { key: ADMIN_TOKEN, headers });
 
 test('what the provider served and what was charged agree, to the token and the nano-credit', async () => {
-  const { status, json } = await importCsv([row()], '&tolerance_percent=0');
+  const { status, json, headers } = await importCsv([row()], '&tolerance_percent=0');
   expect([status, json.counts.matched, json.lines]).toEqual([201, 1, 1]);
+  expect(headers.get('x-ledger-position')).toBe(json.position);
   expect(json).toMatchObject({ charged: String(Number(served.cost)), margin: '0', provider: 'demo', rows: 1 });
   expect((await shown(`/${json.reconciliation_id}`)).json).toEqual(json);
   expect((await shown(`/${json.reconciliation_id}/differences`)).json).toEqual({ data: [], next: null });
@@ -78,6 +79,28 @@ test('what differs is listed, as JSON and as CSV', async () => {
   expect(end).toBe('');
 });
 
+test('a spreadsheet runs nothing of the file, and no line is a header too', async () => {
+  const { json } = await importCsv([row({ model: '=HYPERLINK(1)' }), row()]);
+  const lines = (query: string) => shown(`/${json.reconciliation_id}/differences?format=csv&${query}`);
+  const found = await lines('class=missing_here');
+  expect(found.headers.get('content-disposition')).toBe(`attachment; filename="reconciliation-${json.reconciliation_id}.csv"`);
+  const [header, line] = found.text.split('\r\n');
+  expect(line).toMatch(/^'=HYPERLINK\(1\),/);
+  expect(line).toMatch(/,-[\d.]+$/);
+  expect((await lines('class=late')).text).toBe(`${header}\r\n`);
+});
+
+test('more rows than can be compared at once are refused', async () => {
+  const { status, json } = await importCsv(Array.from({ length: 100_001 }, (_, n) => `${TODAY},m${n},1,1,1,1`));
+  expect([status, json.error.metadata.rows]).toEqual([400, [{ line: 100_002, field: '', problem: 'is more than 100000 rows' }]]);
+});
+
+test.each(['after=2147483648', 'after=-2', 'limit=10001', 'limit=1&limit=2'])('a page that is none: %s', async (query) => {
+  const { json } = await importCsv([row({ model: 'paged' })]);
+  const { status, json: refused } = await shown(`/${json.reconciliation_id}/differences?${query}`);
+  expect([status, refused.error.param]).toEqual([400, query.split('=')[0]]);
+});
+
 test('one bad row and nothing is imported: all of them are listed', async () => {
   const before = (await shown('')).json.data.length;
   const { status, json } = await importCsv([row(), row(), `${TODAY},x,many,1,1,1`, `2020-01-01,x,1,1,1,1`]);
@@ -97,6 +120,8 @@ test.each([
   ['provider=demo&first_day=2024-03-02&last_day=2026-03-01', 'last_day'],
   ['provider=demo&first_day=2026-03-01', 'last_day'],
   ['provider=demo&first_day=2026-03-01&last_day=2026-03-01&tolerance_percent=-1', 'tolerance_percent'],
+  ['provider=demo&first_day=2026-03-01&last_day=2026-03-01&tolerance_percent=', 'tolerance_percent'],
+  ['provider=demo&first_day=2026-03-01&last_day=2026-03-01&tolerance_percent=101', 'tolerance_percent'],
   ['provider=demo&first_day=2026-03-01&last_day=2026-03-01&currency=EUR', 'currency'],
 ])('a wrong range is refused and the field named: %s', async (query, field) => {
   const { status, json } = await ask(gateway, `${PATH}?${query}`, {

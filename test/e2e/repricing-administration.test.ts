@@ -214,6 +214,7 @@ describe('repricing', () => {
     ['id', { repricing_id: 'a:b' }, 'repricing_id'],
     ['person', { requested_by: 'Ann Smith' }, 'requested_by'],
     ['reason', { reason: '' }, 'reason'],
+    ['blank reason', { reason: '  ' }, 'reason'],
     ['field', { prices: {} }, 'prices'],
   ])('with a wrong %s is refused by its name', async (_, about, param) => {
     const body = {

@@ -146,7 +146,8 @@ describe('no answer at once', () => {
     ['is refused a connection', { refuse: true }, 'unavailable'],
   ])('is one that %s', async (_, behaviour, failure) => {
     const { url, calls } = await upstream(behaviour);
-    expect((await refusalOf(url, 100)).failure).toBe(failure);
+    // Only who is silent is waited for: a busy machine may take longer to cut a connection.
+    expect((await refusalOf(url, failure === 'timeout' ? 100 : undefined)).failure).toBe(failure);
     expect(calls).toHaveLength(1);
   });
 

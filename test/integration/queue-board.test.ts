@@ -79,6 +79,19 @@ describe('with the token', () => {
     expect(letters.json.data[0].error).toBe('the figures are away: [hidden]');
   });
 
+  test('a name that no job has is told nothing of the database', async () => {
+    const asked: [string, string][] = [
+      ['GET', `${BOARD}/api/queues/finance/a%00b`],
+      ['PUT', `${BOARD}/api/queues/finance/a%00b/retry`],
+      ['DELETE', '/api/v3/admin/dead-letters/finance/a%00b'],
+    ];
+    for (const [method, path] of asked) {
+      const { status, bytes } = await world.ask(method, path);
+      expect([path, status]).toEqual([path, 400]);
+      expect(bytes.toString()).not.toMatch(/byte sequence|UTF8/);
+    }
+  });
+
   test('another page cannot make the browser do anything', async () => {
     const pause = (headers: Record<string, string>) =>
       world.ask('PUT', `${BOARD}/api/queues/finance/pause`, undefined, { ...basic(TOKEN), ...headers });

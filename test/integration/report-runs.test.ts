@@ -196,6 +196,10 @@ describe('what cannot be asked for', () => {
     expect((await world.ask('GET', `${REPORTS}/run-none`)).status).toBe(404);
     expect((await download('run-none', 'csv')).status).toBe(404);
     expect((await world.ask('POST', `${REPORTS}/run-none/rerun`)).status).toBe(404);
+    // What PostgreSQL cannot hold names nothing.
+    expect((await world.ask('GET', `${REPORTS}/a%00b`)).status).toBe(404);
+    expect((await download('a%00b', 'csv')).status).toBe(404);
+    expect((await world.ask('GET', `${REPORTS}?report=a%00b`)).json.error.param).toBe('report');
     expect((await download('run-none', 'xlsx')).json.error.param).toBe('format');
     expect((await world.ask('GET', `${REPORTS}?cursor=nowhere`)).json.error.param).toBe('cursor');
     expect((await world.ask('GET', `${REPORTS}?state=ready`)).json.error.param).toBe('state');

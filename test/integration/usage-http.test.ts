@@ -254,7 +254,10 @@ describe('usage', () => {
   });
 
   test('is not told of an account that there is not, nor without the right key', async () => {
-    for (const account_id of ['nobody01', '../../x']) expect((await get(ADMIN_USAGE, { account_id })).status).toBe(404);
+    for (const account_id of ['nobody01', '../../x']) {
+      const { status, json } = await get(ADMIN_USAGE, { account_id });
+      expect([status, json.error.param]).toEqual([404, 'account_id']);
+    }
     expect((await get(ADMIN_USAGE, {}, keys.management.key)).status).toBe(401);
     expect((await get(OWN_USAGE, {}, TOKEN)).status).toBe(401);
   });

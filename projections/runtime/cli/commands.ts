@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { reportOn } from '../projection-report.js';
+import { type ProjectionReport, reportOn } from '../projection-report.js';
 import { dropBuild, PREVIOUS_SCHEMA, REBUILD_SCHEMA, withBuilds } from '../rebuild/builds.js';
 import { dropOldVersions, unusedTables } from '../rebuild/old-versions.js';
 import { goBack, type RebuildOutcome, rebuild } from '../rebuild/rebuild.js';
@@ -38,7 +38,7 @@ ${OPTIONS_HELP}`,
       } else {
         const rows = reports.map((report) => [
           `${report.name} v${report.version}`,
-          `${report.position} of ${report.headPosition}`,
+          behind(report),
           `${report.lagMs} ms`,
           report.isLed ? 'yes' : 'no',
           String(report.stopped.total),
@@ -55,6 +55,10 @@ ${OPTIONS_HELP}`,
     });
   },
 };
+
+/** It reads on where other streams have grown, so where nothing is left to fold its own last event is of no interest. */
+const behind = ({ position, headPosition }: ProjectionReport): string =>
+  position < headPosition ? `${position} of ${headPosition}` : `${position}, all`;
 
 const rebuildCommand: ProjectionsCommand = {
   help: `rebuild <name>…|--all     build it anew beside the live one, compare, and let it answer where they are equal

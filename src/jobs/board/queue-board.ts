@@ -32,8 +32,12 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
-/** The board of the queues under `BOARD_PATH`, for who has the administration token: also its scripts and pictures. */
-export async function openQueueBoard(server: FastifyInstance, queues: JobQueues, token: AdministrationToken): Promise<void> {
+/**
+ * The board of the queues under `BOARD_PATH`, for who has the administration token: also its scripts and pictures. Not waited for: the
+ * server loads it as it starts to listen. Waited for, it would begin to start at once, and give all routes that follow the
+ * framework's own handler of errors, since ours is set after them.
+ */
+export function openQueueBoard(server: FastifyInstance, queues: JobQueues, token: AdministrationToken): void {
   const board = new FastifyAdapter();
   createBullBoard({
     queues: queues.all().map((queue) => new BullMQAdapter(queue)),
@@ -41,7 +45,7 @@ export async function openQueueBoard(server: FastifyInstance, queues: JobQueues,
     options: { uiBasePath: UI, uiConfig: { boardTitle: 'Queues', hideRedisDetails: true } },
   });
   board.setBasePath(BOARD_PATH);
-  await server.register(
+  void server.register(
     async (scope) => {
       scope.addHook('onRequest', async (request, reply) => enter(request, reply, token));
       // Whatever a job carries or failed with passes here.
@@ -60,6 +64,8 @@ function enter(request: FastifyRequest, reply: FastifyReply, token: Administrati
       .header('www-authenticate', 'Basic realm="queues", charset="UTF-8"')
       .send(problem('invalid_api_key', 'The board of the queues needs the administration token, as bearer or as password'));
   }
+  // Its library tells what PostgreSQL has against such a name.
+  if (request.url.includes('%00')) return reply.status(400).send(problem('invalid_request', 'No job has such a name'));
   if (READS.has(request.method)) return undefined;
   if (!isFromOurPages(request)) return reply.status(403).send(problem('cross_origin', 'Only the board itself may ask for this'));
   const [path = ''] = request.url.split('?');

@@ -1,9 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
+import { textCell } from '../../http/csv-cell.js';
 import type { ReportColumn, ReportRow } from '../../kernel/report.js';
 import { textOf } from './values.js';
-
-/** A spreadsheet takes a text that begins so for a formula, and runs it. */
-const FORMULA = /^[=+\-@\t\r]/;
 
 /** CSV of RFC 4180: CRLF, quotes where needed, a header; what is absent is empty. UTF-8 without a mark. */
 export const csvHeader = (columns: readonly ReportColumn[]): Buffer => csvLines([columns.map(({ name }) => name)]);
@@ -15,7 +13,7 @@ export const csvOf = (columns: readonly ReportColumn[], rows: readonly ReportRow
         const value = row[index] ?? null;
         if (value === null) return '';
         const text = textOf(column, value);
-        return column.type === 'text' && FORMULA.test(text) ? `'${text}` : text;
+        return column.type === 'text' ? textCell(text) : text;
       }),
     ),
   );

@@ -57,7 +57,7 @@ export class SchedulesController {
 
   @Delete(':id')
   async remove(@Param('id') id: string): Promise<object> {
-    if (!(await this.schedules.remove(id))) throw scheduleNotFound();
+    if (!(ID.test(id) && (await this.schedules.remove(id)))) throw scheduleNotFound();
     return { id, deleted: true };
   }
 
