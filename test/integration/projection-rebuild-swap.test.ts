@@ -173,6 +173,22 @@ describe('a projection that is rebuilt beside the live one', () => {
     expect(wrong).toEqual([['stopped_stream', ['account-planted']]]);
   });
 
+  test('does not go back to a build that has stopped other streams: the runner would take its own for them', async () => {
+    const dataSource = await openRows();
+    const { reaches } = run(dataSource);
+    await reaches(await append(history('back', SEED + 9)));
+    await rebuild(dataSource, store, [balancesDefinition]);
+    const rows = await allRows(dataSource);
+    const { name, version } = balancesDefinition.projection;
+    await dataSource.query(
+      `INSERT INTO projections_previous.stopped_stream (projection, version, stream, revision, position, event_type, error)
+       VALUES ($1, $2, 'account-planted', 1, 1, 'Planted', '')`,
+      [name, version],
+    );
+    await expect(goBack(dataSource, store, balancesDefinition)).rejects.toThrow('have stopped different streams');
+    expect(await allRows(dataSource)).toEqual(rows);
+  });
+
   test('swaps while events arrive and readers read, who never see an older state', async () => {
     const facts = ['one', 'two', 'three'].flatMap((name, n) => history(`busy${name}`, SEED + 20 + n));
     const dataSource = await openRows();

@@ -78,6 +78,7 @@ async function swapWithin(
   );
   if (!row) throw new Error(`Projection ${live.name} v${live.version} has never run: there is nothing to swap.`);
   await catchUp(BigInt(row.position));
+  await mustHaveSameStops(session, live, build);
   await untilOldSnapshotsEnd(dataSource, row.pid);
   const all = [SCHEMA, build].flatMap((schema) => tables.map((table) => `${schema}."${table}"`));
   await session.query(`LOCK TABLE ${all.join(', ')} IN ACCESS EXCLUSIVE MODE`);
@@ -94,6 +95,20 @@ async function swapWithin(
   }
   await session.query(`DROP SCHEMA ${SWAPPING_SCHEMA}`);
   for (const table of SHARED_TABLES) await exchangeRows(session, table, live, build);
+}
+
+/** A runner that leads remembers which streams are stopped, and goes on from the checkpoint that it finds where it left it. */
+async function mustHaveSameStops(session: QueryRunner, { name, version }: Named, build: BuildSchema): Promise<void> {
+  const stops = (schema: string) => `SELECT stream FROM ${schema}.stopped_stream WHERE projection = $1 AND version = $2`;
+  const only = (a: string, b: string) => `(${stops(a)} EXCEPT ${stops(b)})`;
+  const [{ differ }] = await session.query(`SELECT EXISTS (${only(SCHEMA, build)} UNION ALL ${only(build, SCHEMA)}) AS differ`, [
+    name,
+    version,
+  ]);
+  if (differ)
+    throw new Error(
+      `The builds of ${name} have stopped different streams: a running one would mix them up. Nothing was swapped.`,
+    );
 }
 
 /** What the shared tables say of the live build goes to the previous one, and what they say of the build becomes live. */
