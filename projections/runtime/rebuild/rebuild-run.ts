@@ -10,6 +10,8 @@ import { type BuildSchema, createBuild, dropBuild, namedOf, REBUILD_SCHEMA } fro
 
 /** Events of one commit: each commit loads and writes every row that it touches once. */
 const BATCH_MAX = 20_000;
+/** Besides the one that is read: a bound of the memory. */
+const BATCHES_UNDER_WAY_MAX = 2;
 
 export interface RebuildOptions {
   readonly batchMax?: number;
@@ -111,13 +113,22 @@ export class RebuildRun {
     const last = greatest(going.map((member) => targetOf(member, targets)));
     const after = first === START.position ? undefined : first;
     let batch: StoredEvent[] = [];
-    let committing: Promise<void> = Promise.resolve();
+    // Each projection commits its batches in order, and waits for no other: while PostgreSQL writes for one, another folds.
+    const turns = new Map<Member, Promise<void>>(going.map((member) => [member, Promise.resolve()]));
+    const underWay: Promise<void>[] = [];
     const hand = async (): Promise<void> => {
-      await committing;
-      // The next events are read while these are committed. What fails is thrown where it is waited for.
-      committing = this.commitAll(going, batch, targets);
-      committing.catch(() => undefined);
+      const handed = batch;
       batch = [];
+      for (const [member, before] of turns)
+        turns.set(
+          member,
+          before.then(() => this.commitOwn(member, handed, targets)),
+        );
+      const committed = Promise.all(turns.values()).then(() => this.tell(handed));
+      // What fails is thrown where it is waited for.
+      committed.catch(() => undefined);
+      underWay.push(committed);
+      if (underWay.length > BATCHES_UNDER_WAY_MAX) await underWay.shift();
     };
     reading: for await (const messages of this.store.readAllMessages({ streamPrefixes, after })) {
       for (const bytes of messages) {
@@ -129,27 +140,21 @@ export class RebuildRun {
       }
     }
     if (batch.length > 0) await hand();
-    await committing;
+    await Promise.all(underWay);
   }
 
-  private async commitAll(
-    going: readonly Member[],
-    batch: readonly StoredEvent[],
-    targets: ReadonlyMap<string, bigint>,
-  ): Promise<void> {
-    const position = batch.at(-1)?.position ?? START.position;
-    await Promise.all(
-      going.map(async (member) => {
-        const { checkpoint, stored } = member;
-        const to = least([position, targetOf(member, targets)]);
-        const own = batch.filter(
-          (event) => event.position > checkpoint.position && event.position <= to && follows(stored, event.stream),
-        );
-        if (own.length > 0) await this.commit(member, own, to);
-      }),
+  private async commitOwn(member: Member, batch: readonly StoredEvent[], targets: ReadonlyMap<string, bigint>): Promise<void> {
+    const { checkpoint, stored } = member;
+    const to = least([batch.at(-1)?.position ?? START.position, targetOf(member, targets)]);
+    const own = batch.filter(
+      (event) => event.position > checkpoint.position && event.position <= to && follows(stored, event.stream),
     );
+    if (own.length > 0) await this.commit(member, own, to);
+  }
+
+  private tell(batch: readonly StoredEvent[]): void {
     this.events += batch.length;
-    this.options.onProgress?.({ events: this.events, position });
+    this.options.onProgress?.({ events: this.events, position: batch.at(-1)?.position ?? START.position });
   }
 
   private async commit(member: Member, events: readonly StoredEvent[], position: bigint): Promise<void> {
