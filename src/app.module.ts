@@ -41,7 +41,7 @@ import { OpenRouterModule } from './openrouter/index.js';
 import { PeriodsModule } from './periods/index.js';
 import { PriceBook, PricingModule } from './pricing/index.js';
 import { RouteHealth, Routing } from './providers/index.js';
-import { ChargedUsage, ReconciliationModule } from './reconciliation/index.js';
+import { ChargedUsage, ProviderReconciliationReport, ReconciliationModule } from './reconciliation/index.js';
 import { ReportCatalogue, ReportsModule } from './reports/index.js';
 import { RepricingModule } from './repricing/index.js';
 import { ResponsesModule } from './responses/index.js';
@@ -60,7 +60,13 @@ const THINKING_BUDGET = 16_000;
 const QUESTIONS = { generation: GetGeneration, keyUsage: GetKeyUsage, activity: GetActivity, creditTotals: GetCreditTotals };
 
 /** Every report there is, by the class that the read side exports. */
-const REPORTS: readonly Type<Report>[] = [DailyUsage, MonthlyStatementReport, DeferredRevenueReport, TrialBalanceReport];
+const REPORTS: readonly Type<Report>[] = [
+  DailyUsage,
+  MonthlyStatementReport,
+  DeferredRevenueReport,
+  TrialBalanceReport,
+  ProviderReconciliationReport,
+];
 
 /** What every part may ask for. The only module that knows both the write side and the read side. */
 @Global()

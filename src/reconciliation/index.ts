@@ -1,2 +1,3 @@
 export { ChargedUsage } from './reconcile-provider.js';
 export { ReconciliationModule } from './reconciliation.module.js';
+export { ProviderReconciliationReport } from './reconciliation.report.js';

@@ -2,6 +2,7 @@ import { type DynamicModule, Logger, Module, type OnApplicationShutdown } from '
 import { EventStore } from '../event-store/event-store.js';
 import { GatewayClock } from '../http/clock.js';
 import { ChargedUsage, ReconcileProvider } from './reconcile-provider.js';
+import { ProviderReconciliationReport } from './reconciliation.report.js';
 import { ReconciliationsController } from './reconciliations.controller.js';
 import { ReconciliationsTable } from './reconciliations-table.js';
 
@@ -22,6 +23,7 @@ export class ReconciliationModule implements OnApplicationShutdown {
             new ReconcileProvider(store, clock, charged, table),
           inject: [EventStore, GatewayClock, ChargedUsage, ReconciliationsTable],
         },
+        ProviderReconciliationReport,
       ],
     };
   }

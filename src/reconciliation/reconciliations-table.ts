@@ -36,6 +36,15 @@ export interface StoredLine {
   readonly line: Readonly<Record<string, string | null>>;
 }
 
+/** A line with the reconciliation that it is of. */
+export interface ReportedLine extends StoredLine {
+  readonly id: string;
+  readonly provider: string;
+  readonly firstDay: string;
+  /** Of the comparison, in the store. */
+  readonly position: bigint;
+}
+
 /** The reconciliations in PostgreSQL, schema `finance`. */
 export class ReconciliationsTable {
   private readonly pool: Pool;
@@ -100,6 +109,25 @@ export class ReconciliationsTable {
       [id, after, classes, limit],
     );
     return rows;
+  }
+
+  /** Lines of the reconciliations that begin within some days and were recorded up to a position, behind a place in their order. */
+  async reported(
+    firstDay: string,
+    beforeDay: string,
+    upTo: bigint,
+    after: { readonly firstDay: string; readonly id: string; readonly n: number },
+    limit: number,
+  ): Promise<ReportedLine[]> {
+    const { rows } = await this.query<Omit<ReportedLine, 'position'> & { position: string }>(
+      `SELECT r.id, r.provider, r.first_day AS "firstDay", r.summary->>'position' AS position, l.n, l.line
+       FROM finance.reconciliation AS r JOIN finance.reconciliation_line AS l ON l.reconciliation_id = r.id
+       WHERE r.first_day >= $1 AND r.first_day < $2 AND (r.summary->>'position')::bigint <= $3
+         AND (r.first_day COLLATE "C", r.id COLLATE "C", l.n) > ($4, $5, $6)
+       ORDER BY r.first_day COLLATE "C", r.id COLLATE "C", l.n LIMIT $7`,
+      [firstDay, beforeDay, upTo.toString(), after.firstDay, after.id, after.n, limit],
+    );
+    return rows.map(({ position, ...line }) => ({ ...line, position: BigInt(position) }));
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Every report of the program, from a billed call to a file that adds up. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ADMIN_TOKEN, type Gateway, startGateway } from '../support/gateway.js';
+import { ADMIN_TOKEN, type Customer, type Gateway, startGateway } from '../support/gateway.js';
 import { administer } from './administration.js';
 import { ask, chat, eventually, type Json, send } from './http.js';
 
@@ -9,11 +9,22 @@ const REPORTS = '/api/v3/admin/reports';
 const WITHIN_MS = 45_000;
 
 let gateway: Gateway;
+let customer: Customer;
 beforeAll(async () => {
   gateway = await startGateway();
-  const customer = await gateway.admin.openCustomer({ credits: 5 });
+  // Of the statement of one account, that of another must be no part.
+  await gateway.admin.openCustomer({ credits: 7 });
+  await gateway.admin.openCustomer({ credits: 7 });
+  customer = await gateway.admin.openCustomer({ credits: 5 });
   const { status } = await ask(gateway, '/v1/chat/completions', { key: customer.key, body: chat('Hello') });
   expect(status).toBe(200);
+  const day = periodNow('day');
+  const imported = await ask(gateway, `/api/v3/admin/reconciliations?provider=demo&first_day=${day}&last_day=${day}`, {
+    key: ADMIN_TOKEN,
+    headers: { 'content-type': 'text/csv' },
+    body: `day,model,requests,cost\n${day},gpt-4o-mini,2,0.5\n${day},unheard-of,1,\n`,
+  });
+  expect(imported.status).toBe(201);
 });
 afterAll(() => gateway.dispose());
 
@@ -30,7 +41,7 @@ async function finished(body: object): Promise<Json> {
 }
 
 describe('every report of the catalogue', () => {
-  test.each(['daily-usage', 'monthly-statement', 'deferred-revenue', 'trial-balance'])(
+  test.each(['daily-usage', 'monthly-statement', 'deferred-revenue', 'trial-balance', 'provider-reconciliation'])(
     '%s comes as files that have the digests of its control record',
     async (report) => {
       const { data } = (await administer(gateway, 'GET', `${REPORTS}/catalogue`)).json;
@@ -51,6 +62,32 @@ describe('every report of the catalogue', () => {
     const { control } = await finished({ report: 'trial-balance', period: periodNow('month'), allow_open: true });
     expect(control.totals.debits).toBe(control.totals.credits);
     expect(control.totals.debits).not.toBe('0');
+  });
+
+  test('the statement of one account is about that one alone', async () => {
+    const body = { report: 'monthly-statement', period: periodNow('month'), allow_open: true, account_id: customer.userId };
+    const { id } = await finished(body);
+    const { text } = await ask(gateway, `${REPORTS}/${id}/download?format=jsonl`, { key: ADMIN_TOKEN });
+    const rows = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Json);
+    expect(new Set(rows.map((row) => row.account_id))).toEqual(new Set([customer.userId]));
+    expect(rows.map((row) => row.line)).toEqual(['opening', 'entry', 'entry', 'closing']);
+  });
+
+  test('what a provider states and what was charged stand beside each other, line by line', async () => {
+    const { id, control } = await finished({ report: 'provider-reconciliation', period: periodNow('month'), allow_open: true });
+    expect(control.totals.debits).toBe('0.5');
+    const { text } = await ask(gateway, `${REPORTS}/${id}/download?format=jsonl`, { key: ADMIN_TOKEN });
+    const rows = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Json);
+    expect(rows.map((row) => [row.model, row.class, row.provider_requests, row.charged_requests])).toEqual([
+      ['gpt-4o-mini', 'request_difference', 2, 1],
+      ['unheard-of', 'missing_here', 1, null],
+    ]);
   });
 
   test('is not made of a month that is not over, nor of nobody', async () => {
