@@ -2,7 +2,7 @@ import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { AdministrationGuard } from '../../src/http/administration.guard.js';
 import { parse } from '../../src/http/validation.js';
-import { formatCredits, nano } from '../../src/kernel/credits.js';
+import { formatSignedCredits as credits } from '../../src/kernel/credits.js';
 import { isAccountId } from '../../src/kernel/ids.js';
 import { instantToText } from '../../src/kernel/time.js';
 import { available } from './answers.js';
@@ -65,6 +65,3 @@ function accountOf(userId: string): string {
   if (isAccountId(userId)) return userId;
   throw accountNotFound();
 }
-
-/** Exact; adjustments may have taken away more than they gave. */
-const credits = (amount: bigint): string => (amount < 0n ? `-${formatCredits(nano(-amount))}` : formatCredits(nano(amount)));

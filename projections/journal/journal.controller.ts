@@ -3,7 +3,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { AdministrationGuard } from '../../src/http/administration.guard.js';
 import { parse } from '../../src/http/validation.js';
-import { formatCredits, nano } from '../../src/kernel/credits.js';
+import { formatSignedCredits as signed } from '../../src/kernel/credits.js';
 import { isAccountId } from '../../src/kernel/ids.js';
 import { instantToText } from '../../src/kernel/time.js';
 import { CHART } from './chart.projection.js';
@@ -99,5 +99,3 @@ const entryOf = (entry: JournalEntry): object => ({
     credit: amount < 0n ? signed(-amount) : null,
   })),
 });
-
-const signed = (amount: bigint): string => (amount < 0n ? `-${formatCredits(nano(-amount))}` : formatCredits(nano(amount)));

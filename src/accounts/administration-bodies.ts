@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { invalid, parse } from '../http/validation.js';
-import { formatCredits, type NanoCredits, nano, nanoFromText, parseCredits } from '../kernel/credits.js';
+import { formatSignedCredits, type NanoCredits, parseCredits } from '../kernel/credits.js';
 import { instantFromText } from '../kernel/time.js';
 import type { LotAmount } from './domain/accounts.events.js';
 
@@ -75,8 +75,7 @@ export function parseChanges<T extends z.ZodType<object>>(schema: T, body: unkno
 }
 
 /** Nano-credits as an event holds them, as credits. */
-export const creditsOf = (amount: string): string =>
-  amount.startsWith('-') ? `-${formatCredits(nano(-BigInt(amount)))}` : formatCredits(nanoFromText(amount));
+export const creditsOf = (amount: string): string => formatSignedCredits(BigInt(amount));
 
 export const lotAmountsOf = (parts: readonly LotAmount[]): { lot_id: string; amount: string }[] =>
   parts.map(({ lotId, amount }) => ({ lot_id: lotId, amount: creditsOf(amount) }));

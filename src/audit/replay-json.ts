@@ -1,4 +1,4 @@
-import { formatCredits, nano } from '../kernel/credits.js';
+import { formatSignedCredits as credits } from '../kernel/credits.js';
 import { eventText } from './cli/event-text.js';
 import type { ReplayedStep } from './replay-account.js';
 import type { AccountFigures } from './rules/account-audit.js';
@@ -74,5 +74,3 @@ function withoutSecrets(data: Json): Json {
 
 /** An amount as a tampered event may state it. */
 const inCredits = (nanoText: string): string => (/^-?\d{1,40}$/.test(nanoText) ? credits(BigInt(nanoText)) : nanoText);
-
-const credits = (amount: bigint): string => (amount < 0n ? `-${formatCredits(nano(-amount))}` : formatCredits(nano(amount)));

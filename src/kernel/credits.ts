@@ -52,11 +52,13 @@ export const parsePrice = (text: string): PicoCredits | undefined => parseDecima
 
 /** Credits as the shortest exact decimal ("150.5"). */
 export const formatCredits = (amount: NanoCredits): string => formatDecimal(amount, NANO_DECIMALS);
+/** The same of what may be below zero: a correction, a margin, a change ("-0.5"). */
+export const formatSignedCredits = (amount: bigint): string =>
+  amount < 0n ? `-${formatDecimal(-amount, NANO_DECIMALS)}` : formatDecimal(amount, NANO_DECIMALS);
 /** A price per token as the shortest exact decimal ("0.0000000375"). */
 export const formatPrice = (price: PicoCredits): string => formatDecimal(price, PICO_DECIMALS);
 /** Credits as a JSON number, made from the integer at the very end: the double nearest to the exact decimal. */
-export const creditsAsNumber = (amount: bigint): number =>
-  amount < 0n ? -Number(formatDecimal(-amount, NANO_DECIMALS)) : Number(formatDecimal(amount, NANO_DECIMALS));
+export const creditsAsNumber = (amount: bigint): number => Number(formatSignedCredits(amount));
 
 function parseDecimal(text: string, decimals: number): bigint | undefined {
   const match = DECIMAL.exec(text);

@@ -1,6 +1,6 @@
+import { formatSignedCredits } from '../kernel/credits.js';
 import { instantToText } from '../kernel/time.js';
 import { FORMATS } from './files/formats.js';
-import { decimalOf } from './files/values.js';
 import type { ReportRun } from './runs-table.js';
 
 /** A run as the administration API shows it. */
@@ -17,7 +17,7 @@ export const runAnswer = (run: ReportRun): Record<string, unknown> => ({
   schedule_id: run.scheduleId ?? null,
   state: run.state,
   progress: { phase: run.phase, rows: Number(run.totals.rows) },
-  totals: { debits: decimalOf(run.totals.debits), credits: decimalOf(run.totals.credits) },
+  totals: { debits: formatSignedCredits(run.totals.debits), credits: formatSignedCredits(run.totals.credits) },
   attempts: run.attempts,
   error: run.error ?? null,
   made_at: run.madeAt.toISOString(),

@@ -1,4 +1,4 @@
-import { formatCredits, nano } from '../../kernel/credits.js';
+import { formatSignedCredits } from '../../kernel/credits.js';
 import { instantToText } from '../../kernel/time.js';
 
 export const say = (text: string): void => {
@@ -20,8 +20,7 @@ function snakeCase(value: unknown): unknown {
 const spaced = (name: string): string => snake(name).replaceAll('_', ' ');
 
 /** Credits as the shortest exact decimal, also of an amount below zero. */
-export const credits = (amount: bigint): string =>
-  amount < 0n ? `-${formatCredits(nano(-amount))}` : formatCredits(nano(amount));
+export const credits = formatSignedCredits;
 
 /** All amounts of a record as decimal strings of credits. */
 export const inCredits = <K extends string>(amounts: Readonly<Record<K, bigint>>): Record<K, string> =>

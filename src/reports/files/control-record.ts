@@ -1,11 +1,11 @@
 import { canonicalJson } from '../../event-store/canonical-json.js';
+import { formatSignedCredits } from '../../kernel/credits.js';
 import type { Report } from '../../kernel/report.js';
 import { instantToText } from '../../kernel/time.js';
 import type { Totals } from '../domain/totals.js';
 import type { ReportRun } from '../runs-table.js';
 import type { CoveringCheckpoint } from './covering-checkpoint.js';
 import type { Format } from './formats.js';
-import { decimalOf } from './values.js';
 
 /** Bytes of a finished file and their SHA-256. */
 export interface FileDigest {
@@ -37,7 +37,7 @@ export function controlRecord(
     },
     provisional: run.provisional,
     rows: Number(totals.rows),
-    totals: { debits: decimalOf(totals.debits), credits: decimalOf(totals.credits) },
+    totals: { debits: formatSignedCredits(totals.debits), credits: formatSignedCredits(totals.credits) },
     first_position: totals.firstPosition?.toString() ?? null,
     last_position: totals.lastPosition?.toString() ?? null,
     checkpoint: checkpoint

@@ -1,4 +1,4 @@
-import { formatCredits, nano } from '../../kernel/credits.js';
+import { formatSignedCredits } from '../../kernel/credits.js';
 import type { ReportColumn, ReportRow } from '../../kernel/report.js';
 import { type Instant, instantFromText, instantToText } from '../../kernel/time.js';
 
@@ -34,7 +34,7 @@ export function checkRow(columns: readonly ReportColumn[], row: ReportRow): void
 
 /** A value as text, the same in every place and language: amounts as exact decimals of credits, times as ISO 8601 in UTC. */
 export function textOf({ type }: ReportColumn, value: Exclude<Value, null>): string {
-  if (type === 'credits') return decimalOf(value as bigint);
+  if (type === 'credits') return formatSignedCredits(value as bigint);
   return type === 'instant' ? instantToText(value as Instant) : String(value);
 }
 
@@ -52,10 +52,6 @@ export function valueFrom({ type }: ReportColumn, text: string): Exclude<Value, 
       return text;
   }
 }
-
-/** Nano-credits, negative ones too, as the shortest exact decimal of credits. */
-export const decimalOf = (amount: bigint): string =>
-  amount < 0n ? `-${formatCredits(nano(-amount))}` : formatCredits(nano(amount));
 
 const NANO_DECIMALS = 9;
 
