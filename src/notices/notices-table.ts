@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Pool, type QueryResult, type QueryResultRow } from 'pg';
+import { PostgresTables } from '../postgres-tables.js';
 import type { Finding, Notice, NoticeKind } from './notice.js';
 
-const POOL_MAX = 2;
-const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 30_000;
 const KEPT_FOR = '90 days';
 /** So long a notice may wait in the queue before it is asked for again. */
@@ -63,48 +61,40 @@ ORDER BY raised_at DESC, id DESC LIMIT $4`;
 
 /** The notices in PostgreSQL, shared by all processes; its clock says when. */
 export class NoticesTable {
-  private readonly pool: Pool;
-  private creating: Promise<unknown> | undefined;
+  private readonly tables: PostgresTables;
 
   /** Connects when it is first asked something. */
   constructor(databaseUrl: string, onError: (error: Error) => void) {
-    this.pool = new Pool({
-      connectionString: databaseUrl,
-      max: POOL_MAX,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
-      allowExitOnIdle: true,
-    });
-    this.pool.on('error', onError);
+    this.tables = new PostgresTables({ databaseUrl, create: CREATE, queryTimeoutMs: QUERY_TIMEOUT_MS, onError });
   }
 
   /** Notes what is found and was not open yet. @returns the ids of the new notices */
   async raise(kind: NoticeKind, findings: readonly Finding[], toDeliver: boolean): Promise<string[]> {
     if (findings.length === 0) return [];
     const noted = findings.map(({ subject, data }) => ({ id: `ntc_${randomUUID()}`, subject, data }));
-    const { rows } = await this.query<{ id: string }>(RAISE, [kind, JSON.stringify(noted), toDeliver]);
+    const { rows } = await this.tables.query<{ id: string }>(RAISE, [kind, JSON.stringify(noted), toDeliver]);
     return rows.map(({ id }) => id);
   }
 
   /** Closes the notices of a kind whose subject is not found any more. */
   async clearOthers(kind: NoticeKind, findings: readonly Finding[]): Promise<void> {
-    await this.query(CLEAR, [kind, findings.map(({ subject }) => subject)]);
+    await this.tables.query(CLEAR, [kind, findings.map(({ subject }) => subject)]);
   }
 
   /** Notices that should have been delivered by now. */
   async overdue(limit: number): Promise<string[]> {
-    const { rows } = await this.query<{ id: string }>(PENDING, [limit]);
+    const { rows } = await this.tables.query<{ id: string }>(PENDING, [limit]);
     return rows.map(({ id }) => id);
   }
 
   async find(id: string): Promise<Notice | undefined> {
-    const { rows } = await this.query<Notice>(`SELECT ${COLUMNS} FROM notices.notice WHERE id = $1`, [id]);
+    const { rows } = await this.tables.query<Notice>(`SELECT ${COLUMNS} FROM notices.notice WHERE id = $1`, [id]);
     return rows[0];
   }
 
   /** @param error why it failed; null where it was delivered */
   async attempted(id: string, error: string | null): Promise<void> {
-    await this.query(ATTEMPTED, [id, error]);
+    await this.tables.query(ATTEMPTED, [id, error]);
   }
 
   /** The newest first, behind the notice `after`. */
@@ -112,29 +102,15 @@ export class NoticesTable {
     asked: { readonly kind: NoticeKind | undefined; readonly open: boolean | undefined; readonly after: string | undefined },
     limit: number,
   ): Promise<Notice[]> {
-    const { rows } = await this.query<Notice>(LIST, [asked.kind ?? null, asked.open ?? null, asked.after ?? null, limit]);
+    const { rows } = await this.tables.query<Notice>(LIST, [asked.kind ?? null, asked.open ?? null, asked.after ?? null, limit]);
     return rows;
   }
 
   async forgetOld(): Promise<void> {
-    await this.query(FORGET, []);
+    await this.tables.query(FORGET, []);
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
-  }
-
-  private async query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
-    await this.create();
-    return this.pool.query<Row>(text, values);
-  }
-
-  /** Once in a process, before anything else; asked again where it did not work. */
-  private create(): Promise<unknown> {
-    this.creating ??= this.pool.query(CREATE).catch((error) => {
-      this.creating = undefined;
-      throw error;
-    });
-    return this.creating;
+    await this.tables.close();
   }
 }

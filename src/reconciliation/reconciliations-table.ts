@@ -1,8 +1,7 @@
-import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
+import { formatSignedCredits } from '../kernel/credits.js';
+import { PostgresTables } from '../postgres-tables.js';
 import type { ComparedDay, DifferenceClass } from './domain/compare.js';
 
-const POOL_MAX = 2;
-const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 60_000;
 
 /** As `json`, which keeps the order of the members. Amounts are text inside it: JSON numbers do not hold them. */
@@ -47,19 +46,11 @@ export interface ReportedLine extends StoredLine {
 
 /** The reconciliations in PostgreSQL, schema `finance`. */
 export class ReconciliationsTable {
-  private readonly pool: Pool;
-  private creating: Promise<unknown> | undefined;
+  private readonly tables: PostgresTables;
 
   /** Connects when it is first asked something. */
   constructor(databaseUrl: string, onError: (error: Error) => void) {
-    this.pool = new Pool({
-      connectionString: databaseUrl,
-      max: POOL_MAX,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
-      allowExitOnIdle: true,
-    });
-    this.pool.on('error', onError);
+    this.tables = new PostgresTables({ databaseUrl, create: CREATE, queryTimeoutMs: QUERY_TIMEOUT_MS, onError });
   }
 
   /** Keeps a reconciliation and all its lines, or nothing; what is there already stays. */
@@ -69,8 +60,7 @@ export class ReconciliationsTable {
     summary: Summary,
     lines: readonly ComparedDay[],
   ) {
-    await this.create();
-    await this.transaction(async (client) => {
+    await this.tables.transaction(async (client) => {
       const { rowCount } = await client.query(
         `INSERT INTO finance.reconciliation (id, provider, first_day, last_day, summary) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING`,
@@ -87,13 +77,15 @@ export class ReconciliationsTable {
   }
 
   async find(id: string): Promise<Summary | undefined> {
-    const { rows } = await this.query<{ summary: Summary }>('SELECT summary FROM finance.reconciliation WHERE id = $1', [id]);
+    const { rows } = await this.tables.query<{ summary: Summary }>('SELECT summary FROM finance.reconciliation WHERE id = $1', [
+      id,
+    ]);
     return rows[0]?.summary;
   }
 
   /** By first day, the newest first. */
   async list(provider: string | undefined, limit: number): Promise<Summary[]> {
-    const { rows } = await this.query<{ summary: Summary }>(
+    const { rows } = await this.tables.query<{ summary: Summary }>(
       `SELECT summary FROM finance.reconciliation WHERE $1::text IS NULL OR provider = $1
        ORDER BY first_day DESC, id LIMIT $2`,
       [provider ?? null, limit],
@@ -103,7 +95,7 @@ export class ReconciliationsTable {
 
   /** Lines behind number `after`, all or those of some classes, in their order. */
   async lines(id: string, classes: readonly DifferenceClass[], after: number, limit: number): Promise<StoredLine[]> {
-    const { rows } = await this.query<StoredLine>(
+    const { rows } = await this.tables.query<StoredLine>(
       `SELECT n, line FROM finance.reconciliation_line WHERE reconciliation_id = $1 AND n > $2 AND class = ANY($3)
        ORDER BY n LIMIT $4`,
       [id, after, classes, limit],
@@ -119,7 +111,7 @@ export class ReconciliationsTable {
     after: { readonly firstDay: string; readonly id: string; readonly n: number },
     limit: number,
   ): Promise<ReportedLine[]> {
-    const { rows } = await this.query<Omit<ReportedLine, 'position'> & { position: string }>(
+    const { rows } = await this.tables.query<Omit<ReportedLine, 'position'> & { position: string }>(
       `SELECT r.id, r.provider, r.first_day AS "firstDay", r.summary->>'position' AS position, l.n, l.line
        FROM finance.reconciliation AS r JOIN finance.reconciliation_line AS l ON l.reconciliation_id = r.id
        WHERE r.first_day >= $1 AND r.first_day < $2 AND (r.summary->>'position')::bigint <= $3
@@ -131,34 +123,7 @@ export class ReconciliationsTable {
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
-  }
-
-  private async query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
-    await this.create();
-    return this.pool.query<Row>(text, values);
-  }
-
-  /** Once in a process, before anything else; asked again where it did not work. */
-  private create(): Promise<unknown> {
-    this.creating ??= this.pool.query(CREATE).catch((error) => {
-      this.creating = undefined;
-      throw error;
-    });
-    return this.creating;
-  }
-
-  private async transaction(work: (client: PoolClient) => Promise<void>): Promise<void> {
-    const client = await this.pool.connect();
-    try {
-      await client.query('BEGIN');
-      await work(client);
-      await client.query('COMMIT');
-      client.release();
-    } catch (error) {
-      client.release(error as Error);
-      throw error;
-    }
+    await this.tables.close();
   }
 }
 
@@ -205,11 +170,5 @@ export function shownLine({
   };
 }
 
-const NANO_DIGITS = 9;
 /** Credits, or US dollars, from 10⁻⁹ of them; below zero too. */
-export function amount(nano: bigint | undefined): string | null {
-  if (nano === undefined) return null;
-  const digits = (nano < 0n ? -nano : nano).toString().padStart(NANO_DIGITS + 1, '0');
-  const fraction = digits.slice(-NANO_DIGITS).replace(/0+$/, '');
-  return `${nano < 0n ? '-' : ''}${digits.slice(0, -NANO_DIGITS)}${fraction === '' ? '' : `.${fraction}`}`;
-}
+export const amount = (nano: bigint | undefined): string | null => (nano === undefined ? null : formatSignedCredits(nano));
