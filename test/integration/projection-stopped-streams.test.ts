@@ -325,6 +325,8 @@ test('what is asked about a stopped account is refused as the write side refuses
     return { status: statusCode, json: (await body.json()) as { balance?: number; error?: { code: string } } };
   };
 
+  // A read waits only so long; the tables are still empty here, and a busy machine may need longer.
+  expect(await app.get(Freshness, { strict: false }).waitFor(balancesDefinition.projection, position, 30_000)).toBe(true);
   for (const path of ['/quota', '/api/v3/auth/credit-balance']) {
     expect((await get(path, 'well-asked')).status).toBe(200);
     for (const stopped of ['ill-asked', 'unborn-asked']) {
