@@ -17,9 +17,9 @@ import {
   UnavailableError,
 } from '@eventstore/db-client';
 import { afterEach, expect, test } from '@jest/globals';
-import { openTables, positionKey } from '../../src/embedded/event-store/event-tables.js';
+import { openTables, positionKey } from '../../src/embedded/event-store/log/event-tables.js';
+import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
 import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
-import { verifyLog } from '../../src/embedded/event-store/verify-log.js';
 import { temporaryDirectory } from '../support/event-store-node.js';
 
 const cleanups: (() => Promise<unknown>)[] = [];

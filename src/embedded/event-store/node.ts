@@ -1,11 +1,11 @@
 /** An event store node: the EventStoreDB protocol over an LMDB file. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { APPEND_SIZE_MAX } from './append-limits.js';
-import { lockDataDirectory } from './data-directory-lock.js';
-import { EventLog } from './event-log.js';
-import { addServices, READ_PATH } from './grpc-services.js';
-import { NODE_CLOSING } from './response-stream.js';
-import { writeAhead } from './write-ahead.js';
+import { lockDataDirectory } from './log/data-directory-lock.js';
+import { EventLog } from './log/event-log.js';
+import { addServices, READ_PATH } from './server/grpc-services.js';
+import { NODE_CLOSING } from './server/response-stream.js';
+import { writeAhead } from './server/write-ahead.js';
+import { APPEND_SIZE_MAX } from './streams/append-limits.js';
 
 export interface EventStoreNodeOptions {
   readonly dataDir: string;

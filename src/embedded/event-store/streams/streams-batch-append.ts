@@ -3,12 +3,12 @@
  * The client throws where nobody catches it when an id is answered twice.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ProposedEvent } from '../log/event-block.js';
+import type { EventLog } from '../log/event-log.js';
+import { NODE_CLOSING, type ResponseStream } from '../server/response-stream.js';
 import { appendSize, refusalOf } from './append-limits.js';
 import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
-import type { ProposedEvent } from './event-block.js';
-import type { EventLog } from './event-log.js';
-import { NODE_CLOSING, type ResponseStream } from './response-stream.js';
 
 /** Beyond this, the node stops reading from the connection until commits catch up. */
 const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;

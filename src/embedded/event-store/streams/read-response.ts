@@ -2,9 +2,9 @@
  * ReadResp messages of event_store.client.streams, as EventStoreDB 24.10 sends them. An event is written in one pass into one
  * buffer: it is the message that a catch-up reads by the million.
  */
-import type { EventCursor } from './event-block.js';
-import { bytesField, varintField, varintSize, writeVarint } from './protobuf.js';
-import { writeUuidText } from './uuid.js';
+import type { EventCursor } from '../log/event-block.js';
+import { bytesField, varintField, varintSize, writeVarint } from '../server/protobuf.js';
+import { writeUuidText } from '../server/uuid.js';
 
 const UUID_TEXT_LENGTH = 36;
 /** Id as UUID { string = 2 } in field 1: fixed 40 bytes. */

@@ -1,6 +1,6 @@
 /** What the node does not take, asked before anything is queued. */
-import type { ProposedEvent } from './event-block.js';
-import { STREAM_NAME_BYTES_MAX } from './event-tables.js';
+import type { ProposedEvent } from '../log/event-block.js';
+import { STREAM_NAME_BYTES_MAX } from '../log/event-tables.js';
 
 export const APPEND_SIZE_MAX = 1024 * 1024;
 

@@ -2,8 +2,8 @@
 
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
+import { NUMBER_MAX } from '../log/event-tables.js';
 import { type EventFilter, filterOf } from './event-filter.js';
-import { NUMBER_MAX } from './event-tables.js';
 
 export interface ReadRequest {
   /** Undefined for $all. */

@@ -1,8 +1,8 @@
 /** The answers to Append and BatchAppend, in the forms that the client unpacks into its errors. */
 import { status } from '@grpc/grpc-js';
-import { type ExpectedRevision, NO_STREAM } from './decide-append.js';
-import type { AppendOutcome } from './event-log.js';
-import { bytesField, varintField } from './protobuf.js';
+import { type ExpectedRevision, NO_STREAM } from '../log/decide-append.js';
+import type { AppendOutcome } from '../log/event-log.js';
+import { bytesField, varintField } from '../server/protobuf.js';
 
 const EMPTY = Buffer.alloc(0);
 

@@ -1,12 +1,12 @@
 /** Streams.Read: a read that ends, or a subscription that does not. */
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import type { EventLog } from './event-log.js';
+import type { EventLog } from '../log/event-log.js';
+import { NUMBER_MAX } from '../log/event-tables.js';
+import type { ResponseStream } from '../server/response-stream.js';
 import { allBackwards, allForwards, type EventSource, streamBackwards, streamForwards, takePage } from './event-source.js';
-import { NUMBER_MAX } from './event-tables.js';
 import type { ReadRequest } from './read-request.js';
 import { CAUGHT_UP, encodeCheckpoint, encodeConfirmation, encodeStreamNotFound } from './read-response.js';
-import type { ResponseStream } from './response-stream.js';
 
 export async function readEvents(log: EventLog, request: ReadRequest, response: ResponseStream): Promise<void> {
   const source = sourceOfRead(log, request);

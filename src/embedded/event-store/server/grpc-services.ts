@@ -15,14 +15,14 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
-import { type BatchAppendRequest, decodeBatchAppendRequest } from './batch-append-request.js';
-import type { EventLog } from './event-log.js';
+import type { EventLog } from '../log/event-log.js';
+import { type BatchAppendRequest, decodeBatchAppendRequest } from '../streams/batch-append-request.js';
+import { parseReadRequest, type ReadRequest } from '../streams/read-request.js';
+import { appendEvents } from '../streams/streams-append.js';
+import { batchAppendEvents } from '../streams/streams-batch-append.js';
+import { readEvents, subscribe } from '../streams/streams-read.js';
 import { clusterInfo, supportedMethods } from './node-information.js';
-import { parseReadRequest, type ReadRequest } from './read-request.js';
 import { ResponseStream } from './response-stream.js';
-import { appendEvents } from './streams-append.js';
-import { batchAppendEvents } from './streams-batch-append.js';
-import { readEvents, subscribe } from './streams-read.js';
 
 export interface NodeServices {
   /** Streaming responses that are open. */

@@ -1,13 +1,13 @@
 /** Streams.Append: one append per call, its events one message each. The client takes this way when it sends credentials. */
 import type { AppendReq } from '@eventstore/db-client/generated/streams_pb.js';
 import { Metadata, type ServerReadableStream, type ServiceError, type sendUnaryData, status } from '@grpc/grpc-js';
+import type { ExpectedRevision } from '../log/decide-append.js';
+import type { ProposedEvent } from '../log/event-block.js';
+import type { EventLog } from '../log/event-log.js';
+import { NODE_CLOSING } from '../server/response-stream.js';
+import { parseUuid } from '../server/uuid.js';
 import { appendSize, refusalOf } from './append-limits.js';
 import { encodeAppendConflict, encodeAppended } from './append-response.js';
-import type { ExpectedRevision } from './decide-append.js';
-import type { ProposedEvent } from './event-block.js';
-import type { EventLog } from './event-log.js';
-import { NODE_CLOSING } from './response-stream.js';
-import { parseUuid } from './uuid.js';
 
 export function appendEvents(
   log: EventLog,

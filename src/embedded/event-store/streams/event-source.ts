@@ -1,8 +1,8 @@
 /** Where a read or a subscription stands, and the next page from there. */
-import type { EventCursor } from './event-block.js';
+import type { EventCursor } from '../log/event-block.js';
+import { readAllBackwards, readAllForwards, readStreamBackwards, readStreamForwards } from '../log/event-readers.js';
+import { type EventTables, firstRevision, NUMBER_MAX, type StreamHead } from '../log/event-tables.js';
 import type { EventFilter } from './event-filter.js';
-import { readAllBackwards, readAllForwards, readStreamBackwards, readStreamForwards } from './event-readers.js';
-import { type EventTables, firstRevision, NUMBER_MAX, type StreamHead } from './event-tables.js';
 import { encodeEvent } from './read-response.js';
 
 export interface EventSource {

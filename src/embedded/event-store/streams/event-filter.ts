@@ -1,6 +1,6 @@
 /** Filters look at the header of an event alone: prefixes as bytes, regular expressions on the decoded name. */
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
-import type { EventCursor } from './event-block.js';
+import type { EventCursor } from '../log/event-block.js';
 
 export type EventFilter = (event: EventCursor) => boolean;
 

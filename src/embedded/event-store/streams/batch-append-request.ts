@@ -1,8 +1,8 @@
 /** Reads BatchAppendReq of event_store.client.streams. Payloads stay views of the received buffer until they are written. */
-import type { ExpectedRevision } from './decide-append.js';
-import type { ProposedEvent } from './event-block.js';
-import { ProtobufReader } from './protobuf.js';
-import { parseUuid } from './uuid.js';
+import type { ExpectedRevision } from '../log/decide-append.js';
+import type { ProposedEvent } from '../log/event-block.js';
+import { ProtobufReader } from '../server/protobuf.js';
+import { parseUuid } from '../server/uuid.js';
 
 export interface BatchAppendRequest {
   /** The encoded UUID message, returned as it came. */
