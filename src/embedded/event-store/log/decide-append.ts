@@ -2,7 +2,7 @@
  * Whether an append is written, repeats what is already stored, or meets a stream that is not where the caller expected it:
  * EventStoreDB's rules (its IndexWriter.CheckCommit), of which the subtle one is the repeat. With an exact expectation a repeat
  * is recognised by the ids stored right after it, for ever. With `any` there is no such place, so that only ids the server still
- * remembers are recognised.
+ * remembers are recognised. A deletion is judged as the append of one event that nobody has seen.
  */
 export type ExpectedRevision = number | 'any' | 'no_stream' | 'stream_exists';
 
@@ -11,12 +11,17 @@ export const NO_STREAM = -1;
 export type AppendDecision =
   | { readonly kind: 'write' }
   | { readonly kind: 'repeated'; readonly revision: number; readonly position: number }
-  | { readonly kind: 'wrong_expected_revision' };
+  | { readonly kind: 'wrong_expected_revision' }
+  | { readonly kind: 'stream_deleted' };
 
 /** What the decision may ask of the store about the one stream. */
 export interface StoredStream {
   /** `NO_STREAM` when nothing was ever written. */
   readonly revision: number;
+  readonly isTombstoned: boolean;
+  /** Deleted, but may be written again. */
+  readonly isSoftDeleted: boolean;
+  hasMetadata(): boolean;
   recent(id: Buffer): { readonly revision: number; readonly position: number } | undefined;
   /** Position of the event with this revision if it carries this id. */
   positionOf(revision: number, id: Buffer): number | undefined;
@@ -24,9 +29,14 @@ export interface StoredStream {
 
 const WRITE: AppendDecision = { kind: 'write' };
 const WRONG_EXPECTED_REVISION: AppendDecision = { kind: 'wrong_expected_revision' };
+const STREAM_DELETED: AppendDecision = { kind: 'stream_deleted' };
 
 export function decideAppend(expected: ExpectedRevision, ids: readonly Buffer[], stream: StoredStream): AppendDecision {
-  if (expected === 'stream_exists' && stream.revision === NO_STREAM) return WRONG_EXPECTED_REVISION;
+  if (stream.isTombstoned) return STREAM_DELETED;
+  if (expected === 'stream_exists') {
+    if (stream.isSoftDeleted) return STREAM_DELETED;
+    if (stream.revision === NO_STREAM && !stream.hasMetadata()) return WRONG_EXPECTED_REVISION;
+  }
   if (expected === 'any' || expected === 'stream_exists') return decideByRecentIds(ids, stream);
   const revision = expected === 'no_stream' ? NO_STREAM : expected;
   if (revision === stream.revision) return WRITE;
@@ -44,11 +54,14 @@ function decideByRecentIds(ids: readonly Buffer[], stream: StoredStream): Append
   return last ? { kind: 'repeated', ...last } : WRITE;
 }
 
-function decideByIdsStoredAfter(revision: number, ids: readonly Buffer[], stream: StoredStream): AppendDecision {
-  let last = { revision, position: 0 };
-  for (const id of ids) {
+function decideByIdsStoredAfter(expected: number, ids: readonly Buffer[], stream: StoredStream): AppendDecision {
+  let last = { revision: expected, position: 0 };
+  for (const [index, id] of ids.entries()) {
     const position = stream.positionOf(last.revision + 1, id);
-    if (position === undefined) return WRONG_EXPECTED_REVISION;
+    if (position === undefined) {
+      const isNewBeginning = index === 0 && expected === NO_STREAM && stream.isSoftDeleted;
+      return isNewBeginning ? WRITE : WRONG_EXPECTED_REVISION;
+    }
     last = { revision: last.revision + 1, position };
   }
   return { kind: 'repeated', ...last };

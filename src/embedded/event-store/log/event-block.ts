@@ -3,13 +3,32 @@
  * the block has position `firstPosition + i` and revision `firstRevision + i`. Stream name and event type precede the payloads,
  * so that a filter reads only headers.
  *
- *   u8 version | u32 count | u48 created (ms) | u48 stream number | u48 first revision | u16 name length | name
+ *   u8 version | u32 CRC-32 of all that follows
+ *   u32 count | u48 created (ms) | u48 stream number | u48 first revision | u16 name length | name
  *   then per event: 16 id | u8 flags (1 = JSON) | u16 type length | u32 metadata length | u32 data length | type | metadata | data
+ *
+ * Blocks of version 1, which have no checksum, are read but no longer written.
  */
-const VERSION = 1;
-const BLOCK_HEADER = 25;
+import { crc32 } from 'node:zlib';
+
+const VERSION = 2;
+const VERSION_WITHOUT_CHECKSUM = 1;
+const CHECKSUM_AT = 1;
+const HEADER_AT = 5;
+const HEADER_AT_WITHOUT_CHECKSUM = 1;
+const HEADER_BYTES = 24;
 const EVENT_HEADER = 27;
 const JSON_FLAG = 1;
+
+/** The revision of the event that closes a stream for ever; EventStoreDB's is the largest it has, and so is this one. */
+export const TOMBSTONE_REVISION = 2 ** 48 - 1;
+
+/** What was read is not what was written. */
+export class DamagedBlock extends Error {
+  constructor(position: number, what: string) {
+    super(`The block at position ${position} is damaged: ${what}.`);
+  }
+}
 
 export interface ProposedEvent {
   /** 16 bytes. */
@@ -28,17 +47,17 @@ export interface BlockHeader {
 }
 
 export function encodeBlock(header: BlockHeader, events: readonly ProposedEvent[]): Buffer {
-  let size = BLOCK_HEADER + header.streamName.length;
+  let size = HEADER_AT + HEADER_BYTES + header.streamName.length;
   for (const event of events) size += EVENT_HEADER + event.type.length + event.metadata.length + event.data.length;
   const block = Buffer.allocUnsafe(size);
   block[0] = VERSION;
-  block.writeUInt32BE(events.length, 1);
-  block.writeUIntBE(header.createdMs, 5, 6);
-  block.writeUIntBE(header.streamNumber, 11, 6);
-  block.writeUIntBE(header.firstRevision, 17, 6);
-  block.writeUInt16BE(header.streamName.length, 23);
-  block.set(header.streamName, BLOCK_HEADER);
-  let at = BLOCK_HEADER + header.streamName.length;
+  block.writeUInt32BE(events.length, HEADER_AT);
+  block.writeUIntBE(header.createdMs, HEADER_AT + 4, 6);
+  block.writeUIntBE(header.streamNumber, HEADER_AT + 10, 6);
+  block.writeUIntBE(header.firstRevision, HEADER_AT + 16, 6);
+  block.writeUInt16BE(header.streamName.length, HEADER_AT + 22);
+  block.set(header.streamName, HEADER_AT + HEADER_BYTES);
+  let at = HEADER_AT + HEADER_BYTES + header.streamName.length;
   for (const { id, type, isJson, metadata, data } of events) {
     block.set(id, at);
     block[at + 16] = isJson ? JSON_FLAG : 0;
@@ -50,6 +69,7 @@ export function encodeBlock(header: BlockHeader, events: readonly ProposedEvent[
     block.set(data, at + EVENT_HEADER + type.length + metadata.length);
     at += EVENT_HEADER + type.length + metadata.length + data.length;
   }
+  block.writeUInt32BE(crc32(block.subarray(HEADER_AT)), CHECKSUM_AT);
   return block;
 }
 
@@ -63,7 +83,7 @@ export class EventCursor {
   revision = 0;
   createdMs = 0;
   streamNumber = 0;
-  streamNameAt = BLOCK_HEADER;
+  streamNameAt = HEADER_AT + HEADER_BYTES;
   streamNameLength = 0;
   /** Events in the block. */
   count = 0;
@@ -80,15 +100,17 @@ export class EventCursor {
   private firstEventAt = 0;
   private index = 0;
 
+  /** Throws DamagedBlock where the block is not as it was written. */
   load(block: Buffer, firstPosition: number): void {
-    if (block[0] !== VERSION) throw new Error(`event store: the block at position ${firstPosition} has an unknown format`);
+    const at = headerAt(block, firstPosition);
     this.block = block;
-    this.count = block.readUInt32BE(1);
-    this.createdMs = block.readUIntBE(5, 6);
-    this.streamNumber = block.readUIntBE(11, 6);
-    this.firstRevision = block.readUIntBE(17, 6);
-    this.streamNameLength = block.readUInt16BE(23);
-    this.firstEventAt = BLOCK_HEADER + this.streamNameLength;
+    this.count = block.readUInt32BE(at);
+    this.createdMs = block.readUIntBE(at + 4, 6);
+    this.streamNumber = block.readUIntBE(at + 10, 6);
+    this.firstRevision = block.readUIntBE(at + 16, 6);
+    this.streamNameLength = block.readUInt16BE(at + 22);
+    this.streamNameAt = at + HEADER_BYTES;
+    this.firstEventAt = this.streamNameAt + this.streamNameLength;
     this.firstPosition = firstPosition;
     this.index = 0;
     this.readEventAt(this.firstEventAt);
@@ -118,6 +140,14 @@ export class EventCursor {
     return this.block.toString('utf8', this.typeAt, this.typeAt + this.typeLength);
   }
 
+  hasType(type: Buffer): boolean {
+    return this.typeLength === type.length && type.compare(this.block, this.typeAt, this.typeAt + this.typeLength) === 0;
+  }
+
+  get data(): Buffer {
+    return this.block.subarray(this.dataAt, this.dataAt + this.dataLength);
+  }
+
   private readEventAt(at: number): void {
     const { block } = this;
     this.position = this.firstPosition + this.index;
@@ -131,4 +161,13 @@ export class EventCursor {
     this.metadataAt = this.typeAt + this.typeLength;
     this.dataAt = this.metadataAt + this.metadataLength;
   }
+}
+
+function headerAt(block: Buffer, firstPosition: number): number {
+  if (block[0] === VERSION_WITHOUT_CHECKSUM) return HEADER_AT_WITHOUT_CHECKSUM;
+  if (block[0] !== VERSION) throw new DamagedBlock(firstPosition, 'its format is unknown');
+  if (block.readUInt32BE(CHECKSUM_AT) !== crc32(block.subarray(HEADER_AT))) {
+    throw new DamagedBlock(firstPosition, 'its checksum is not that of its bytes');
+  }
+  return HEADER_AT;
 }

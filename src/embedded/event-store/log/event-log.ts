@@ -4,62 +4,34 @@
  */
 import { join } from 'node:path';
 import { createDataFile, describeOpenFailure, makeFullLength } from './data-file.js';
-import { decideAppend, type ExpectedRevision, NO_STREAM } from './decide-append.js';
-import { encodeBlock, type ProposedEvent } from './event-block.js';
-import { lastPosition, readAllBackwards, readStreamForwards } from './event-readers.js';
-import {
-  decodeHead,
-  type EventTables,
-  encodeHead,
-  NO_NUMBER,
-  NUMBER_MAX,
-  openTables,
-  positionKey,
-  revisionKey,
-  STREAM_NAME_BYTES_MAX,
-  type StreamHead,
-} from './event-tables.js';
-import { RecentEventIds } from './recent-event-ids.js';
-import { describedStream, maxCountOf } from './stream-metadata.js';
-import { removeSuperseded } from './superseded-events.js';
+import { NO_STREAM } from './decide-append.js';
+import { lastPosition } from './event-readers.js';
+import { type EventTables, isTombstoned, openTables, type StreamHead, storedHead } from './event-tables.js';
+import { type Append, type Deletion, LogWriter, type WriteOutcome } from './log-writer.js';
+import { describedStream, METADATA_STREAM_LIMITS } from './stream-metadata.js';
 import { verifyLog } from './verify-log.js';
 
 const DATA_FILE = 'events.mdb';
-const APPENDS_PER_COMMIT_MAX = 1024;
-const RECENT_EVENT_IDS_MAX = 20_000;
+const WRITES_PER_COMMIT_MAX = 1024;
 
-export interface Append {
-  readonly streamName: Buffer;
-  readonly expectedRevision: ExpectedRevision;
-  readonly events: readonly ProposedEvent[];
-  /** Not written if its turn comes after this time; milliseconds since the epoch. */
-  readonly deadlineMs: number;
-}
-
-export type AppendOutcome =
-  | { readonly kind: 'appended'; readonly revision: number; readonly position: number | undefined }
-  | { readonly kind: 'wrong_expected_revision'; readonly currentRevision: number }
-  | { readonly kind: 'deadline_exceeded' };
-
-const NO_HEAD: StreamHead = { streamNumber: NO_NUMBER, revision: NO_STREAM };
-
-interface QueuedAppend {
-  readonly append: Append;
-  readonly answer: (outcome: AppendOutcome) => void;
+interface QueuedWrite {
+  readonly write: (writer: LogWriter) => WriteOutcome;
+  readonly answer: (outcome: WriteOutcome) => void;
   readonly fail: (error: unknown) => void;
 }
 
+type CommitListener = () => void;
+
 export class EventLog {
-  private queue: QueuedAppend[] = [];
+  private queue: QueuedWrite[] = [];
   private committing: Promise<void> | undefined;
   private isStopped = false;
-  private nextPosition = 0;
-  private nextStreamNumber = 0;
-  private readonly recentIds = new RecentEventIds(RECENT_EVENT_IDS_MAX);
-  private readonly commitListeners = new Set<() => void>();
+  private readonly writer: LogWriter;
+  private readonly listeners = new Set<CommitListener>();
+  private readonly listenersByStream = new Map<string, Set<CommitListener>>();
 
   private constructor(readonly tables: EventTables) {
-    this.recallTail();
+    this.writer = new LogWriter(tables);
   }
 
   /** Rejects when the file is damaged or cannot be opened. */
@@ -81,28 +53,44 @@ export class EventLog {
   }
 
   /** Resolves when the outcome is final: for an appended event, when it is on disk. Rejects when the disk refuses, or after `stop`. */
-  append(append: Append): Promise<AppendOutcome> {
-    if (this.isStopped) return Promise.reject(new Error('event store: no more appends are taken'));
-    return new Promise((answer, fail) => {
-      this.queue.push({ append, answer, fail });
-      this.committing ??= this.commitQueue();
-    });
+  append(append: Append): Promise<WriteOutcome> {
+    return this.enqueue((writer) => writer.append(append));
   }
 
-  /** Undefined where nothing was ever appended to the stream. */
+  /** The same of a deletion; its position is that of the event that says so. */
+  delete(deletion: Deletion): Promise<WriteOutcome> {
+    return this.enqueue((writer) => writer.delete(deletion));
+  }
+
+  /** As reads see the stream. Undefined where nothing was ever appended to it. */
   head(streamName: Buffer): StreamHead | undefined {
-    const head = this.storedHead(streamName);
-    return head?.streamNumber === NO_NUMBER ? undefined : head;
+    const head = storedHead(this.tables, streamName);
+    const described = describedStream(streamName);
+    if (described) {
+      const describedHead = storedHead(this.tables, described);
+      if (describedHead && isTombstoned(describedHead)) return describedHead;
+      return head && { ...head, limits: METADATA_STREAM_LIMITS };
+    }
+    return head?.revision === NO_STREAM ? undefined : head;
   }
 
   lastPosition(): number {
     return lastPosition(this.tables);
   }
 
-  /** Calls back after every commit; returns how to stop that. */
-  onCommit(listener: () => void): () => void {
-    this.commitListeners.add(listener);
-    return () => this.commitListeners.delete(listener);
+  /** Calls back after every commit, or after those that write to one stream; returns how to stop that. */
+  onCommit(listener: CommitListener, streamName?: Buffer): () => void {
+    if (streamName === undefined) {
+      this.listeners.add(listener);
+      return () => this.listeners.delete(listener);
+    }
+    const key = streamName.toString('latin1');
+    const listeners = this.listenersByStream.get(key) ?? new Set();
+    this.listenersByStream.set(key, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.listenersByStream.delete(key);
+    };
   }
 
   /** Takes no more appends and waits for those taken. */
@@ -116,102 +104,40 @@ export class EventLog {
     await this.tables.root.close();
   }
 
+  private enqueue(write: QueuedWrite['write']): Promise<WriteOutcome> {
+    if (this.isStopped) return Promise.reject(new Error('event store: no more appends are taken'));
+    return new Promise((answer, fail) => {
+      this.queue.push({ write, answer, fail });
+      this.committing ??= this.commitQueue();
+    });
+  }
+
   private async commitQueue(): Promise<void> {
     while (this.queue.length > 0) {
-      let group: QueuedAppend[] = [];
+      let group: QueuedWrite[] = [];
       try {
         // Only a child transaction is rolled back by lmdb when its callback throws; a plain one would commit half of it.
         const outcomes = await this.tables.root.childTransaction(() => {
-          group = this.queue.splice(0, APPENDS_PER_COMMIT_MAX);
-          return group.map(({ append }) => this.write(append));
+          group = this.queue.splice(0, WRITES_PER_COMMIT_MAX);
+          return group.map(({ write }) => write(this.writer));
         });
-        for (const [index, { answer }] of group.entries()) answer(outcomes[index] as AppendOutcome);
-        for (const listener of [...this.commitListeners]) listener();
+        for (const [index, { answer }] of group.entries()) answer(outcomes[index] as WriteOutcome);
+        this.tellCommit();
       } catch (error) {
         const failed = group.length > 0 ? group : this.queue.splice(0);
         for (const { fail } of failed) fail(error);
-        this.recallTail();
+        this.writer.recallTail();
       }
     }
     this.committing = undefined;
   }
 
-  private write({ streamName, expectedRevision, events, deadlineMs }: Append): AppendOutcome {
-    const nowMs = Date.now();
-    if (nowMs > deadlineMs) return { kind: 'deadline_exceeded' };
-    const head = this.storedHead(streamName) ?? NO_HEAD;
-    const { streamNumber, revision } = head;
-    const decision = decideAppend(
-      expectedRevision,
-      events.map(({ id }) => id),
-      this.storedStream(streamNumber, revision),
-    );
-    if (decision.kind === 'wrong_expected_revision') return { kind: decision.kind, currentRevision: revision };
-    if (decision.kind === 'repeated') return { ...decision, kind: 'appended' };
-    if (events.length === 0) return { kind: 'appended', revision, position: undefined };
-    this.put(streamName, head, events, nowMs);
-    return { kind: 'appended', revision: revision + events.length, position: this.nextPosition - 1 };
-  }
-
-  private put(streamName: Buffer, head: StreamHead, events: readonly ProposedEvent[], createdMs: number): void {
-    const streamNumber = head.streamNumber === NO_NUMBER ? this.nextStreamNumber++ : head.streamNumber;
-    const firstRevision = head.revision + 1;
-    const key = positionKey(this.nextPosition);
-    const block = encodeBlock({ createdMs, streamNumber, firstRevision, streamName }, events);
-    this.tables.events.putSync(key, block, { append: true });
-    this.tables.revisions.putSync(revisionKey(streamNumber, firstRevision), key);
-    const newHead = { streamNumber, revision: head.revision + events.length, maxCount: head.maxCount };
-    this.tables.streams.putSync(streamName, encodeHead(newHead));
-    removeSuperseded(this.tables, newHead);
-    const described = describedStream(streamName);
-    if (described) this.limit(described, maxCountOf(events));
-    for (const [index, { id }] of events.entries()) {
-      this.recentIds.add(id, { streamNumber, revision: firstRevision + index, position: this.nextPosition + index });
+  private tellCommit(): void {
+    const written = this.writer.takeWritten();
+    for (const listener of [...this.listeners]) listener();
+    if (this.listenersByStream.size === 0) return;
+    for (const key of new Set(written.map((streamName) => streamName.toString('latin1')))) {
+      for (const listener of [...(this.listenersByStream.get(key) ?? [])]) listener();
     }
-    this.nextPosition += events.length;
-  }
-
-  /** A stream may be given a limit before its first event. */
-  private limit(streamName: Buffer, maxCount: number | undefined): void {
-    const head = { ...(this.storedHead(streamName) ?? NO_HEAD), maxCount };
-    this.tables.streams.putSync(streamName, encodeHead(head));
-    removeSuperseded(this.tables, head);
-  }
-
-  private storedHead(streamName: Buffer): StreamHead | undefined {
-    if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX) return undefined;
-    const head = this.tables.streams.get(streamName);
-    return head && decodeHead(head);
-  }
-
-  private storedStream(streamNumber: number, revision: number) {
-    return {
-      revision,
-      recent: (id: Buffer) => {
-        const event = this.recentIds.get(id);
-        return event?.streamNumber === streamNumber ? event : undefined;
-      },
-      positionOf: (at: number, id: Buffer) => {
-        for (const event of readStreamForwards(this.tables, streamNumber, at)) {
-          return event.id.equals(id) ? event.position : undefined;
-        }
-        return undefined;
-      },
-    };
-  }
-
-  /** What the log keeps in memory is read back from its end: at the start, and after a commit that failed. */
-  private recallTail(): void {
-    const newest: [Buffer, { streamNumber: number; revision: number; position: number }][] = [];
-    for (const event of readAllBackwards(this.tables, NUMBER_MAX)) {
-      if (newest.length === RECENT_EVENT_IDS_MAX) break;
-      const { streamNumber, revision, position } = event;
-      newest.push([Buffer.from(event.id), { streamNumber, revision, position }]);
-    }
-    this.recentIds.clear();
-    for (const [id, event] of newest.reverse()) this.recentIds.add(id, event);
-    this.nextPosition = lastPosition(this.tables) + 1;
-    const lastStream = [...this.tables.revisions.getKeys({ reverse: true, limit: 1 })][0];
-    this.nextStreamNumber = lastStream ? lastStream.readUIntBE(0, 6) + 1 : 1;
   }
 }

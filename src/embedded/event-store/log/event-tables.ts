@@ -3,11 +3,12 @@
  *
  *   events     position of the block's first event        → block
  *   revisions  stream number, revision of the first event → position of the block
- *   streams    stream name (UTF-8)                        → stream number, revision of the last event, `$maxCount` if it has one
+ *   streams    stream name (UTF-8)                        → stream number, revision of the last event, its limits if it has any
  *   counters   "removed"                                  → events removed because newer ones superseded them
  */
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { NO_STREAM } from './decide-append.js';
+import { TOMBSTONE_REVISION } from './event-block.js';
 
 /** Address space, not disk: the file grows with its content. */
 const MAP_SIZE = 2 ** 40;
@@ -49,31 +50,73 @@ export function revisionKey(streamNumber: number, revision: number): Buffer {
   return key;
 }
 
+/** What a stream's metadata takes out of its reads. A limit that is not set is 0. */
+export interface StreamLimits {
+  /** Only the newest so many events are read. */
+  readonly maxCount: number;
+  /** Only events not older than this are read. */
+  readonly maxAgeMs: number;
+  /** Only this revision and those after it are read; `NUMBER_MAX` in a stream that is deleted and may be written again. */
+  readonly truncateBefore: number;
+}
+
 export interface StreamHead {
   /** `NO_NUMBER` where the stream does not exist yet, but its metadata does. */
   readonly streamNumber: number;
+  /** Of the newest event; `NO_STREAM` where there is none, `TOMBSTONE_REVISION` in a stream that is closed for ever. */
   readonly revision: number;
-  /** Only the newest so many events are to be read. */
-  readonly maxCount?: number | undefined;
+  readonly limits: StreamLimits;
 }
 
 /** Streams are numbered from 1. */
 export const NO_NUMBER = 0;
-const HEAD_BYTES = 12;
+export const NO_LIMITS: StreamLimits = { maxCount: 0, maxAgeMs: 0, truncateBefore: 0 };
+export const NO_HEAD: StreamHead = { streamNumber: NO_NUMBER, revision: NO_STREAM, limits: NO_LIMITS };
 
-export function encodeHead({ streamNumber, revision, maxCount }: StreamHead): Buffer {
-  const head = revisionKey(streamNumber, Math.max(0, revision));
-  return maxCount === undefined ? head : Buffer.concat([head, positionKey(maxCount)]);
+const HEAD_BYTES = 12;
+const HEAD_WITH_LIMITS_BYTES = HEAD_BYTES + 18;
+
+export function encodeHead({ streamNumber, revision, limits }: StreamHead): Buffer {
+  const { maxCount, maxAgeMs, truncateBefore } = limits;
+  const isLimited = maxCount > 0 || maxAgeMs > 0 || truncateBefore > 0;
+  const head = Buffer.allocUnsafe(isLimited ? HEAD_WITH_LIMITS_BYTES : HEAD_BYTES);
+  head.writeUIntBE(streamNumber, 0, 6);
+  head.writeUIntBE(Math.max(0, revision), 6, 6);
+  if (!isLimited) return head;
+  head.writeUIntBE(maxCount, HEAD_BYTES, 6);
+  head.writeUIntBE(maxAgeMs, HEAD_BYTES + 6, 6);
+  head.writeUIntBE(truncateBefore, HEAD_BYTES + 12, 6);
+  return head;
 }
 
 export function decodeHead(head: Buffer): StreamHead {
   const streamNumber = head.readUIntBE(0, 6);
   const revision = streamNumber === NO_NUMBER ? NO_STREAM : head.readUIntBE(6, 6);
-  return { streamNumber, revision, maxCount: head.length > HEAD_BYTES ? head.readUIntBE(HEAD_BYTES, 6) : undefined };
+  if (head.length === HEAD_BYTES) return { streamNumber, revision, limits: NO_LIMITS };
+  // Older files have the count alone.
+  const hasAllLimits = head.length === HEAD_WITH_LIMITS_BYTES;
+  const limits = {
+    maxCount: head.readUIntBE(HEAD_BYTES, 6),
+    maxAgeMs: hasAllLimits ? head.readUIntBE(HEAD_BYTES + 6, 6) : 0,
+    truncateBefore: hasAllLimits ? head.readUIntBE(HEAD_BYTES + 12, 6) : 0,
+  };
+  return { streamNumber, revision, limits };
 }
 
-/** The oldest revision that a read shows. */
-export const firstRevision = ({ revision, maxCount = NUMBER_MAX }: StreamHead): number => Math.max(0, revision + 1 - maxCount);
+/** Undefined where neither the stream nor its metadata were ever written. */
+export function storedHead({ streams }: EventTables, streamName: Buffer): StreamHead | undefined {
+  if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX) return undefined;
+  const head = streams.get(streamName);
+  return head && decodeHead(head);
+}
+
+export const isTombstoned = ({ revision }: StreamHead): boolean => revision === TOMBSTONE_REVISION;
+
+export const isSoftDeleted = ({ limits }: StreamHead): boolean => limits.truncateBefore === NUMBER_MAX;
+
+/** The oldest revision within `$maxCount`. */
+export const firstRevisionByCount = ({ revision, limits: { maxCount } }: StreamHead): number =>
+  maxCount === 0 ? 0 : Math.max(0, revision + 1 - maxCount);
 
 /** Positions and revisions fit in 48 bits; what a client sends beyond means "past the end". */
 export const NUMBER_MAX = 2 ** 48 - 1;

@@ -1,9 +1,13 @@
 /** What a stream's metadata stream, `$$` before its name, says about it. */
 import type { ProposedEvent } from './event-block.js';
-import { NUMBER_MAX } from './event-tables.js';
+import { NO_LIMITS, NUMBER_MAX, type StreamLimits } from './event-tables.js';
 
 const PREFIX = Buffer.from('$$');
-const TYPE = Buffer.from('$metadata');
+export const METADATA_TYPE: Buffer = Buffer.from('$metadata');
+
+/** EventStoreDB's number for "all events, also those to come", which is how it deletes a stream: its largest revision. */
+const TRUNCATE_ALL = 2 ** 63;
+const SOFT_DELETED_JSON = '{"$tb":9223372036854775807}';
 
 /** The stream that a metadata stream is about; undefined where the name is not one of a metadata stream. */
 export const describedStream = (streamName: Buffer): Buffer | undefined =>
@@ -11,14 +15,39 @@ export const describedStream = (streamName: Buffer): Buffer | undefined =>
     ? streamName.subarray(PREFIX.length)
     : undefined;
 
-/** The newest metadata says all: without a valid `$maxCount` in it, there is none. */
-export function maxCountOf(events: readonly ProposedEvent[]): number | undefined {
-  const newest = events.at(-1);
-  if (!newest || !TYPE.equals(newest.type)) return undefined;
+export const metadataStreamOf = (streamName: Buffer): Buffer => Buffer.concat([PREFIX, streamName]);
+
+/** Of a metadata stream itself, only the newest event is ever read. */
+export const METADATA_STREAM_LIMITS: StreamLimits = { ...NO_LIMITS, maxCount: 1 };
+
+/**
+ * The newest metadata says all. As in EventStoreDB, metadata that are not JSON or have a system property of another type limit
+ * nothing, and a number out of its range is as if it were not there.
+ */
+export function limitsOf({ isJson, data }: ProposedEvent): StreamLimits {
+  const metadata = isJson ? parseObject(data) : undefined;
+  const { $maxCount: maxCount = 0, $maxAge: maxAgeSeconds = 0, $tb: truncateBefore = 0 } = metadata ?? {};
+  if (!Number.isInteger(maxCount) || !Number.isInteger(maxAgeSeconds) || !Number.isInteger(truncateBefore)) return NO_LIMITS;
+  const within = (limit: unknown): number => Math.min(Math.max(0, limit as number), NUMBER_MAX - 1);
+  return {
+    maxCount: within(maxCount),
+    maxAgeMs: within((maxAgeSeconds as number) * 1000),
+    truncateBefore: truncateBefore === TRUNCATE_ALL ? NUMBER_MAX : within(truncateBefore),
+  };
+}
+
+/** The metadata that make a deleted stream begin anew at a revision; undefined where they are no JSON object. */
+export function recreatedFrom(revision: number, data: Uint8Array): Buffer | undefined {
+  const metadata = parseObject(data);
+  return metadata && Buffer.from(JSON.stringify({ ...metadata, $tb: revision }));
+}
+
+export const SOFT_DELETED_METADATA: Buffer = Buffer.from(SOFT_DELETED_JSON);
+
+function parseObject(data: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const { $maxCount: maxCount } = JSON.parse(Buffer.from(newest.data).toString()) as { $maxCount?: unknown };
-    const isValid = Number.isSafeInteger(maxCount) && (maxCount as number) > 0 && (maxCount as number) < NUMBER_MAX;
-    return isValid ? (maxCount as number) : undefined;
+    const value: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString());
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

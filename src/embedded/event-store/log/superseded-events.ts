@@ -2,7 +2,7 @@
  * Takes away what `$maxCount` has made unreadable. A block goes when all of its events have been superseded, so positions in $all
  * have gaps; how many events are gone is counted, so that a loss is not taken for a removal.
  */
-import { type EventTables, firstRevision, positionKey, revisionKey, type StreamHead } from './event-tables.js';
+import { type EventTables, firstRevisionByCount, positionKey, revisionKey, type StreamHead } from './event-tables.js';
 
 /** Blocks removed with one append: a long stream that is given a limit is shortened little by little. */
 const BLOCKS_MAX = 64;
@@ -10,9 +10,9 @@ const REMOVED = Buffer.from('removed');
 
 /** To be called inside the transaction of an append. */
 export function removeSuperseded(tables: EventTables, head: StreamHead): void {
-  if (head.maxCount === undefined) return;
+  if (head.limits.maxCount === 0) return;
   const { streamNumber } = head;
-  const kept = revisionKey(streamNumber, firstRevision(head));
+  const kept = revisionKey(streamNumber, firstRevisionByCount(head));
   const range = { start: revisionKey(streamNumber, 0), end: kept, limit: BLOCKS_MAX + 1 };
   const blocks = [...tables.revisions.getRange(range)].map(({ key, value }) => ({
     key: Buffer.from(key),

@@ -5,7 +5,7 @@
 import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import serverFeaturesGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import type { AppendReq, ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+import type { AppendReq, DeleteReq, ReadReq, TombstoneReq } from '@eventstore/db-client/generated/streams_pb.js';
 import {
   type Server,
   type ServerDuplexStream,
@@ -13,13 +13,14 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
-  status,
 } from '@grpc/grpc-js';
 import type { EventLog } from '../log/event-log.js';
 import { type BatchAppendRequest, decodeBatchAppendRequest } from '../streams/batch-append-request.js';
+import { callErrorOf, invalidArgument } from '../streams/call-errors.js';
 import { parseReadRequest, type ReadRequest } from '../streams/read-request.js';
 import { appendEvents } from '../streams/streams-append.js';
 import { batchAppendEvents } from '../streams/streams-batch-append.js';
+import { deleteStream } from '../streams/streams-delete.js';
 import { readEvents, subscribe } from '../streams/streams-read.js';
 import { clusterInfo, supportedMethods } from './node-information.js';
 import { ResponseStream } from './response-stream.js';
@@ -42,6 +43,8 @@ const { ServerFeaturesService } = serverFeaturesGrpc;
 const STREAMS = {
   read: { ...StreamsService.read, responseSerialize: asIs },
   append: { ...StreamsService.append, responseSerialize: asIs },
+  delete: { ...StreamsService.delete, responseSerialize: asIs },
+  tombstone: { ...StreamsService.tombstone, responseSerialize: asIs },
   batchAppend: { ...StreamsService.batchAppend, requestDeserialize: decodeBatchAppendRequest, responseSerialize: asIs },
 };
 
@@ -60,6 +63,10 @@ export function addServices(server: Server, log: EventLog, settings: NodeSetting
     read: (call: ServerWritableStream<ReadReq, Buffer>) => read(log, call.request, track(call as never)),
     append: (call: ServerReadableStream<AppendReq, Buffer>, callback: sendUnaryData<Buffer>) =>
       appendEvents(log, settings.maxAppendSize, call, callback),
+    delete: (call: ServerUnaryCall<DeleteReq, Buffer>, callback: sendUnaryData<Buffer>) =>
+      deleteStream(log, call, callback, false),
+    tombstone: (call: ServerUnaryCall<TombstoneReq, Buffer>, callback: sendUnaryData<Buffer>) =>
+      deleteStream(log, call, callback, true),
     batchAppend: (call: ServerDuplexStream<BatchAppendRequest, Buffer>) =>
       batchAppendEvents(log, settings.maxAppendSize, call, track(call as never)),
   });
@@ -84,11 +91,11 @@ async function read(log: EventLog, message: ReadReq, response: ResponseStream): 
   try {
     request = parseReadRequest(message);
   } catch (error) {
-    return response.fail({ code: status.INVALID_ARGUMENT, details: String(error) });
+    return response.fail(invalidArgument(String(error)));
   }
   try {
     await (request.eventsMax === undefined ? subscribe(log, request, response) : readEvents(log, request, response));
   } catch (error) {
-    response.fail({ code: status.INTERNAL, details: String(error) });
+    response.fail(callErrorOf(error));
   }
 }

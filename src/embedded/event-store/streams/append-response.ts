@@ -1,7 +1,7 @@
 /** The answers to Append and BatchAppend, in the forms that the client unpacks into its errors. */
 import { status } from '@grpc/grpc-js';
 import { type ExpectedRevision, NO_STREAM } from '../log/decide-append.js';
-import type { AppendOutcome } from '../log/event-log.js';
+import type { WriteOutcome } from '../log/log-writer.js';
 import { bytesField, varintField } from '../server/protobuf.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -36,11 +36,16 @@ export function encodeAppended(revision: number, position: number | undefined): 
   return bytesField(1, encodeSuccess(revision, position));
 }
 
+/** DeleteResp and TombstoneResp are alike: position 1, no position 2. */
+export function encodeDeleted(position: number | undefined): Buffer {
+  return position === undefined ? bytesField(2, EMPTY) : bytesField(1, positions(position));
+}
+
 export function encodeAppendConflict(expected: ExpectedRevision, currentRevision: number): Buffer {
   return bytesField(2, Buffer.concat([encodeCurrent(currentRevision, 6), encodeExpected(expected, 8, 9, 10, 11)]));
 }
 
-export function encodeBatchAnswer(correlationId: Buffer, question: AppendQuestion, outcome: AppendOutcome): Buffer {
+export function encodeBatchAnswer(correlationId: Buffer, question: AppendQuestion, outcome: WriteOutcome): Buffer {
   return batchAnswer(correlationId, question, encodeBatchOutcome(question, outcome));
 }
 
@@ -68,7 +73,7 @@ function batchAnswer(correlationId: Buffer, { streamName, expectedRevision }: Ap
   ]);
 }
 
-function encodeBatchOutcome({ expectedRevision }: AppendQuestion, outcome: AppendOutcome): Buffer {
+function encodeBatchOutcome({ streamName, expectedRevision }: AppendQuestion, outcome: WriteOutcome): Buffer {
   switch (outcome.kind) {
     case 'appended':
       return bytesField(3, encodeSuccess(outcome.revision, outcome.position));
@@ -79,6 +84,8 @@ function encodeBatchOutcome({ expectedRevision }: AppendQuestion, outcome: Appen
         'WrongExpectedVersion',
         Buffer.concat([encodeCurrent(outcome.currentRevision, 1), encodeExpected(expectedRevision, 3, 4, 5, 6)]),
       );
+    case 'stream_deleted':
+      return encodeStatus(status.NOT_FOUND, 'StreamDeleted', 'StreamDeleted', bytesField(1, bytesField(3, streamName)));
     case 'deadline_exceeded':
       return encodeStatus(status.DEADLINE_EXCEEDED, 'Timeout', 'Timeout', EMPTY);
   }

@@ -1,9 +1,10 @@
 /** Where a read or a subscription stands, and the next page from there. */
 import type { EventCursor } from '../log/event-block.js';
 import { readAllBackwards, readAllForwards, readStreamBackwards, readStreamForwards } from '../log/event-readers.js';
-import { type EventTables, firstRevision, NUMBER_MAX, type StreamHead } from '../log/event-tables.js';
+import { type EventTables, isTombstoned, NUMBER_MAX, type StreamHead } from '../log/event-tables.js';
+import { firstReadableRevision } from '../log/readable-events.js';
+import { StreamDeleted } from './call-errors.js';
 import type { EventFilter } from './event-filter.js';
-import { encodeEvent } from './read-response.js';
 
 export interface EventSource {
   /** The events not yet passed. */
@@ -31,15 +32,24 @@ export function allBackwards(tables: EventTables, before: number): EventSource {
   };
 }
 
-/** The stream may come into being later: its head is looked up until it is there. */
-export function streamForwards(tables: EventTables, head: () => StreamHead | undefined, from: number): EventSource {
+/**
+ * The stream may come into being later: its head is looked up until it is there. One that is closed for ever throws
+ * StreamDeleted.
+ */
+export function streamForwards(
+  tables: EventTables,
+  streamName: Buffer,
+  head: () => StreamHead | undefined,
+  from: number,
+): EventSource {
   let next = from;
   return {
     events: () => {
       const found = head();
-      return found && next <= found.revision
-        ? readStreamForwards(tables, found.streamNumber, Math.max(next, firstRevision(found)))
-        : [];
+      if (!found) return [];
+      if (isTombstoned(found)) throw new StreamDeleted(streamName);
+      if (next > found.revision) return [];
+      return readStreamForwards(tables, found.streamNumber, Math.max(next, firstReadableRevision(tables, found)));
     },
     pass: ({ revision }) => {
       next = revision + 1;
@@ -48,7 +58,7 @@ export function streamForwards(tables: EventTables, head: () => StreamHead | und
 }
 
 export function streamBackwards(tables: EventTables, head: StreamHead, from: number): EventSource {
-  const first = firstRevision(head);
+  const first = firstReadableRevision(tables, head);
   let next = Math.min(from, head.revision);
   return {
     events: () => (next < first ? [] : readStreamBackwards(tables, head.streamNumber, next, first)),
@@ -75,6 +85,7 @@ const PAGE_BYTES_MAX = 1024 * 1024;
 
 export function takePage(
   source: EventSource,
+  encode: (event: EventCursor) => Buffer,
   filter: EventFilter | undefined,
   eventsMax = NUMBER_MAX,
   scannedMax = NUMBER_MAX,
@@ -92,7 +103,7 @@ export function takePage(
     scanned++;
     lastPosition = event.position;
     if (!filter || filter(event)) {
-      const message = encodeEvent(event);
+      const message = encode(event);
       bytes += message.length;
       messages.push(message);
     }

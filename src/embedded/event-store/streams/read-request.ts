@@ -13,6 +13,8 @@ export interface ReadRequest {
   readonly backwards: boolean;
   /** Undefined for a subscription. */
   readonly eventsMax: number | undefined;
+  /** Events that link to others are answered together with those. */
+  readonly resolveLinks: boolean;
   readonly filter: EventFilter | undefined;
   /** Events that a filtered subscription looks at between two checkpoints; without a filter there are none. */
   readonly checkpointInterval: number;
@@ -35,6 +37,7 @@ export function parseReadRequest(request: ReadReq): ReadRequest {
     from: from ?? (start?.hasEnd() ? 'end' : 'start'),
     backwards: options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS,
     eventsMax: options.hasSubscription() ? undefined : Number(options.getCount()),
+    resolveLinks: options.getResolveLinks(),
     filter: filter && filterOf(filter),
     checkpointInterval: filter ? checkpointIntervalOf(filter) : Number.POSITIVE_INFINITY,
   };

@@ -2,8 +2,8 @@
  * ReadResp messages of event_store.client.streams, as EventStoreDB 24.10 sends them. An event is written in one pass into one
  * buffer: it is the message that a catch-up reads by the million.
  */
-import type { EventCursor } from '../log/event-block.js';
-import { bytesField, varintField, varintSize, writeVarint } from '../server/protobuf.js';
+import { type EventCursor, TOMBSTONE_REVISION } from '../log/event-block.js';
+import { bytesField, ProtobufReader, varintField, varintSize, writeVarint } from '../server/protobuf.js';
 import { writeUuidText } from '../server/uuid.js';
 
 const UUID_TEXT_LENGTH = 36;
@@ -17,6 +17,9 @@ const JSON_CONTENT = contentType('application/json');
 const BYTES_CONTENT = contentType('application/octet-stream');
 const TYPE_KEY = mapKey('type');
 const CREATED_KEY = mapKey('created');
+
+/** EventStoreDB's number for the event that closes a stream, 2^63 - 1, which no JavaScript number is. */
+const TOMBSTONE_REVISION_VARINT = Buffer.from('ffffffffffffffff7f', 'hex');
 
 const lengthDelimitedSize = (length: number): number => 1 + varintSize(length) + length;
 
@@ -33,7 +36,7 @@ export function encodeEvent(event: EventCursor): Buffer {
     ID_PREFIX.length +
     UUID_TEXT_LENGTH +
     lengthDelimitedSize(streamSize) +
-    (1 + varintSize(revision)) +
+    (1 + revisionSize(revision)) +
     2 * (1 + positionSize) +
     lengthDelimitedSize(typeEntrySize) +
     content.length +
@@ -51,7 +54,7 @@ export function encodeEvent(event: EventCursor): Buffer {
   at = writeHeader(target, at + ID_PREFIX.length + UUID_TEXT_LENGTH, 0x12, streamSize);
   at = writeHeader(target, at, 0x1a, streamNameLength);
   at += block.copy(target, at, event.streamNameAt, event.streamNameAt + streamNameLength);
-  at = writeHeader(target, at, 0x18, revision);
+  at = writeRevision(target, at, revision);
   at = writeHeader(target, at, 0x20, position);
   at = writeHeader(target, at, 0x28, position);
   at = writeHeader(target, at, METADATA_TAG, typeEntrySize);
@@ -69,6 +72,35 @@ export function encodeEvent(event: EventCursor): Buffer {
   at += block.copy(target, at, event.dataAt, event.dataAt + dataLength);
   writeHeader(target, at, 0x18, position);
   return target;
+}
+
+/**
+ * An event that links to another, and the one that it resolves to, if it does. Both are taken out of what `encodeEvent` makes of
+ * them, since their encoding is the same.
+ */
+export function encodeResolvedLink(link: EventCursor, target: EventCursor | undefined): Buffer {
+  const fields = [bytesField(2, recordedEvent(encodeEvent(link))), varintField(3, link.position)];
+  if (target) fields.unshift(bytesField(1, recordedEvent(encodeEvent(target))));
+  return bytesField(1, Buffer.concat(fields));
+}
+
+/** The RecordedEvent in a ReadResp { event = 1: ReadEvent { event = 1 } }. */
+function recordedEvent(response: Buffer): Buffer {
+  const levels = new ProtobufReader(response);
+  levels.next();
+  const readEvent = levels.message();
+  readEvent.next();
+  return readEvent.bytes();
+}
+
+const revisionSize = (revision: number): number =>
+  revision === TOMBSTONE_REVISION ? TOMBSTONE_REVISION_VARINT.length : varintSize(revision);
+
+function writeRevision(target: Buffer, at: number, revision: number): number {
+  if (revision !== TOMBSTONE_REVISION) return writeHeader(target, at, 0x18, revision);
+  target[at] = 0x18;
+  target.set(TOMBSTONE_REVISION_VARINT, at + 1);
+  return at + 1 + TOMBSTONE_REVISION_VARINT.length;
 }
 
 /** A tag and the varint after it: the length of what follows, or the value itself. */

@@ -1,13 +1,14 @@
 /** Streams.Append: one append per call, its events one message each. The client takes this way when it sends credentials. */
 import type { AppendReq } from '@eventstore/db-client/generated/streams_pb.js';
-import { Metadata, type ServerReadableStream, type ServiceError, type sendUnaryData, status } from '@grpc/grpc-js';
-import type { ExpectedRevision } from '../log/decide-append.js';
+import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
-import { NODE_CLOSING } from '../server/response-stream.js';
+import { type CallError, NODE_CLOSING } from '../server/response-stream.js';
 import { parseUuid } from '../server/uuid.js';
 import { appendSize, refusalOf } from './append-limits.js';
 import { encodeAppendConflict, encodeAppended } from './append-response.js';
+import { appendTooLarge, invalidArgument, streamDeleted, TIMEOUT } from './call-errors.js';
+import { expectedRevisionOf } from './expected-revision.js';
 
 export function appendEvents(
   log: EventLog,
@@ -17,7 +18,7 @@ export function appendEvents(
 ): void {
   let options: AppendReq.Options | undefined;
   let size = 0;
-  let refusal: Partial<ServiceError> | undefined;
+  let refusal: CallError | undefined;
   const events: ProposedEvent[] = [];
   call.on('data', (message: AppendReq) => {
     options ??= message.getOptions();
@@ -25,24 +26,31 @@ export function appendEvents(
     if (!proposed || refusal) return;
     const event = toEvent(proposed);
     if (typeof event === 'string') {
-      refusal = { code: status.INVALID_ARGUMENT, details: event };
+      refusal = invalidArgument(event);
       return;
     }
     size += appendSize(event);
-    if (size > maxAppendSize) refusal = tooLarge(maxAppendSize);
+    if (size > maxAppendSize) refusal = appendTooLarge(maxAppendSize);
     else events.push(event);
   });
   call.on('end', async () => {
     const streamName = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
     const badName = refusalOf(streamName);
-    if (badName) refusal ??= { code: status.INVALID_ARGUMENT, details: badName };
-    if (refusal || !options) return callback(refusal ?? { code: status.INVALID_ARGUMENT, details: 'An append needs options.' });
+    if (badName) refusal ??= invalidArgument(badName);
+    if (refusal || !options) return callback(refusal ?? invalidArgument('An append needs options.'));
     const expectedRevision = expectedRevisionOf(options);
     try {
-      const outcome = await log.append({ streamName, expectedRevision, events, deadlineMs: deadlineOf(call) });
-      if (outcome.kind === 'appended') callback(null, encodeAppended(outcome.revision, outcome.position));
-      else if (outcome.kind === 'deadline_exceeded') callback({ code: status.DEADLINE_EXCEEDED, details: 'Timeout' });
-      else callback(null, encodeAppendConflict(expectedRevision, outcome.currentRevision));
+      const outcome = await log.append({ streamName, expectedRevision, events, deadlineMs: Number(call.getDeadline()) });
+      switch (outcome.kind) {
+        case 'appended':
+          return callback(null, encodeAppended(outcome.revision, outcome.position));
+        case 'wrong_expected_revision':
+          return callback(null, encodeAppendConflict(expectedRevision, outcome.currentRevision));
+        case 'stream_deleted':
+          return callback(streamDeleted(streamName));
+        case 'deadline_exceeded':
+          return callback(TIMEOUT);
+      }
     } catch {
       callback(NODE_CLOSING);
     }
@@ -62,21 +70,4 @@ function toEvent(message: AppendReq.ProposedMessage): ProposedEvent | string {
     metadata: message.getCustomMetadata_asU8(),
     data: message.getData_asU8(),
   };
-}
-
-function expectedRevisionOf(options: AppendReq.Options): ExpectedRevision {
-  if (options.hasRevision()) return Number(options.getRevision());
-  if (options.hasNoStream()) return 'no_stream';
-  return options.hasStreamExists() ? 'stream_exists' : 'any';
-}
-
-function deadlineOf(call: { getDeadline(): Date | number }): number {
-  return Number(call.getDeadline());
-}
-
-function tooLarge(maxAppendSize: number): Partial<ServiceError> {
-  const metadata = new Metadata();
-  metadata.set('exception', 'maximum-append-size-exceeded');
-  metadata.set('maximum-append-size', String(maxAppendSize));
-  return { code: status.INVALID_ARGUMENT, details: `Maximum Append Size of ${maxAppendSize} Exceeded.`, metadata };
 }

@@ -1,24 +1,28 @@
 /** Streams.Read: a read that ends, or a subscription that does not. */
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { EventCursor } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
-import { NUMBER_MAX } from '../log/event-tables.js';
+import { isSoftDeleted, isTombstoned, NUMBER_MAX } from '../log/event-tables.js';
 import type { ResponseStream } from '../server/response-stream.js';
+import { StreamDeleted } from './call-errors.js';
 import { allBackwards, allForwards, type EventSource, streamBackwards, streamForwards, takePage } from './event-source.js';
+import { encodeResolved } from './links.js';
 import type { ReadRequest } from './read-request.js';
-import { CAUGHT_UP, encodeCheckpoint, encodeConfirmation, encodeStreamNotFound } from './read-response.js';
+import { CAUGHT_UP, encodeCheckpoint, encodeConfirmation, encodeEvent, encodeStreamNotFound } from './read-response.js';
 
 export async function readEvents(log: EventLog, request: ReadRequest, response: ResponseStream): Promise<void> {
   const source = sourceOfRead(log, request);
-  if (source) await sendPages(source, request, response);
+  if (source) await sendPages(log, source, request, response);
   else if (request.streamName) await response.send([encodeStreamNotFound(request.streamName)]);
   response.end();
 }
 
-async function sendPages(source: EventSource, { eventsMax = 0, filter }: ReadRequest, response: ResponseStream): Promise<void> {
-  let remaining = eventsMax;
+async function sendPages(log: EventLog, source: EventSource, request: ReadRequest, response: ResponseStream): Promise<void> {
+  const encode = encoderOf(log, request);
+  let remaining = request.eventsMax ?? 0;
   while (remaining > 0 && !response.closed) {
-    const page = takePage(source, filter, remaining);
+    const page = takePage(source, encode, request.filter, remaining);
     await response.send(page.messages);
     remaining -= page.messages.length;
     if (page.isLast) return;
@@ -32,9 +36,13 @@ function sourceOfRead(log: EventLog, { streamName, from, backwards }: ReadReques
   const at = from === 'start' ? 0 : from === 'end' ? NUMBER_MAX : from;
   if (!streamName) return backwards ? allBackwards(tables, at) : allForwards(tables, at);
   const head = log.head(streamName);
-  if (!head) return undefined;
-  return backwards ? streamBackwards(tables, head, at) : streamForwards(tables, () => head, at);
+  if (!head || isSoftDeleted(head)) return undefined;
+  if (isTombstoned(head)) throw new StreamDeleted(streamName);
+  return backwards ? streamBackwards(tables, head, at) : streamForwards(tables, streamName, () => head, at);
 }
+
+const encoderOf = (log: EventLog, { resolveLinks }: ReadRequest): ((event: EventCursor) => Buffer) =>
+  resolveLinks ? (event) => encodeResolved(log, event) : encodeEvent;
 
 /**
  * Live is nothing but catching up again after each commit: the log is the only buffer, so there is no seam at which an event
@@ -42,15 +50,16 @@ function sourceOfRead(log: EventLog, { streamName, from, backwards }: ReadReques
  */
 export async function subscribe(log: EventLog, request: ReadRequest, response: ResponseStream): Promise<void> {
   const source = sourceOfSubscription(log, request);
+  const encode = encoderOf(log, request);
   const alarm = new Alarm();
-  response.onClose(log.onCommit(() => alarm.ring()));
+  response.onClose(log.onCommit(() => alarm.ring(), request.streamName));
   response.onClose(() => alarm.ring());
   await response.send([encodeConfirmation(randomUUID())]);
   let sinceCheckpoint = 0;
   let seen = 0;
   let isCaughtUp = false;
   while (!response.closed) {
-    const page = takePage(source, request.filter, NUMBER_MAX, request.checkpointInterval - sinceCheckpoint);
+    const page = takePage(source, encode, request.filter, NUMBER_MAX, request.checkpointInterval - sinceCheckpoint);
     const messages = page.messages;
     sinceCheckpoint += page.scanned;
     seen = page.lastPosition ?? seen;
@@ -73,7 +82,7 @@ function sourceOfSubscription(log: EventLog, { streamName, from }: ReadRequest):
   }
   const head = () => log.head(streamName);
   const after = from === 'start' ? -1 : from === 'end' ? (head()?.revision ?? -1) : from;
-  return streamForwards(log.tables, head, after + 1);
+  return streamForwards(log.tables, streamName, head, after + 1);
 }
 
 /** Remembers a ring that comes before anyone listens, so that a commit between a read and the wait is not missed. */

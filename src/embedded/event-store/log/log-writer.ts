@@ -1,0 +1,235 @@
+/** Writes appends and deletions into the tables, each judged against what stands before it. To be called inside a transaction. */
+import { randomUUID } from 'node:crypto';
+import { decideAppend, type ExpectedRevision, NO_STREAM, type StoredStream } from './decide-append.js';
+import { encodeBlock, type ProposedEvent, TOMBSTONE_REVISION } from './event-block.js';
+import { lastPosition, readAllBackwards, readStreamForwards } from './event-readers.js';
+import {
+  type EventTables,
+  encodeHead,
+  isSoftDeleted,
+  isTombstoned,
+  NO_HEAD,
+  NO_NUMBER,
+  NUMBER_MAX,
+  positionKey,
+  revisionKey,
+  type StreamHead,
+  type StreamLimits,
+  storedHead,
+} from './event-tables.js';
+import { RecentEventIds } from './recent-event-ids.js';
+import {
+  describedStream,
+  limitsOf,
+  METADATA_TYPE,
+  metadataStreamOf,
+  recreatedFrom,
+  SOFT_DELETED_METADATA,
+} from './stream-metadata.js';
+import { removeSuperseded } from './superseded-events.js';
+
+const RECENT_EVENT_IDS_MAX = 20_000;
+const TOMBSTONE_TYPE = Buffer.from('$streamDeleted');
+const NOTHING = Buffer.alloc(0);
+
+interface Write {
+  readonly streamName: Buffer;
+  readonly expectedRevision: ExpectedRevision;
+  /** Not written if its turn comes after this time; milliseconds since the epoch. */
+  readonly deadlineMs: number;
+}
+
+export interface Append extends Write {
+  readonly events: readonly ProposedEvent[];
+}
+
+export interface Deletion extends Write {
+  /** A stream that is tombstoned can never be written again. */
+  readonly isTombstone: boolean;
+}
+
+export type WriteOutcome =
+  | { readonly kind: 'appended'; readonly revision: number; readonly position: number | undefined }
+  | { readonly kind: 'wrong_expected_revision'; readonly currentRevision: number }
+  | { readonly kind: 'stream_deleted' }
+  | { readonly kind: 'deadline_exceeded' };
+
+const DEADLINE_EXCEEDED: WriteOutcome = { kind: 'deadline_exceeded' };
+
+export class LogWriter {
+  private nextPosition = 0;
+  private nextStreamNumber = 0;
+  private readonly recentIds = new RecentEventIds(RECENT_EVENT_IDS_MAX);
+  private written: Buffer[] = [];
+
+  constructor(private readonly tables: EventTables) {
+    this.recallTail();
+  }
+
+  /** The names of the streams written to since this was last asked. */
+  takeWritten(): readonly Buffer[] {
+    const { written } = this;
+    this.written = [];
+    return written;
+  }
+
+  append(append: Append): WriteOutcome {
+    const { streamName, events } = append;
+    const nowMs = Date.now();
+    if (nowMs > append.deadlineMs) return DEADLINE_EXCEEDED;
+    const head = this.storedHead(streamName);
+    const refusal = this.refusal(
+      append,
+      head,
+      events.map(({ id }) => id),
+    );
+    if (refusal) return refusal;
+    if (events.length === 0) return { kind: 'appended', revision: head.revision, position: undefined };
+    const described = describedStream(streamName);
+    const describedHead = described ? this.storedHead(described) : NO_HEAD;
+    this.put(streamName, head, events, nowMs);
+    const position = this.nextPosition - 1;
+    if (isSoftDeleted(head)) this.recreate(streamName, head.revision + 1, nowMs);
+    if (described && isSoftDeleted(describedHead)) this.recreate(described, describedHead.revision + 1, nowMs);
+    return { kind: 'appended', revision: head.revision + events.length, position };
+  }
+
+  delete(deletion: Deletion): WriteOutcome {
+    const { streamName } = deletion;
+    const nowMs = Date.now();
+    if (nowMs > deletion.deadlineMs) return DEADLINE_EXCEEDED;
+    const head = this.storedHead(streamName);
+    const refusal = this.refusal(deletion, head, [newId()]);
+    if (refusal) return refusal;
+    if (deletion.isTombstone) this.putTombstone(streamName, head, nowMs);
+    else {
+      const metadataStream = metadataStreamOf(streamName);
+      const metadataHead = this.storedHead(metadataStream);
+      const isNowhere = head.revision === NO_STREAM && metadataHead.revision === NO_STREAM;
+      if (isNowhere) return { kind: 'wrong_expected_revision', currentRevision: NO_STREAM };
+      this.put(metadataStream, metadataHead, [metadataEvent(SOFT_DELETED_METADATA)], nowMs);
+    }
+    return { kind: 'appended', revision: head.revision, position: this.nextPosition - 1 };
+  }
+
+  /** What is kept in memory is read back from the end of the log: at the start, and after a commit that failed. */
+  recallTail(): void {
+    const newest: [Buffer, { streamNumber: number; revision: number; position: number }][] = [];
+    for (const event of readAllBackwards(this.tables, NUMBER_MAX)) {
+      if (newest.length === RECENT_EVENT_IDS_MAX) break;
+      const { streamNumber, revision, position } = event;
+      newest.push([Buffer.from(event.id), { streamNumber, revision, position }]);
+    }
+    this.recentIds.clear();
+    for (const [id, event] of newest.reverse()) this.recentIds.add(id, event);
+    this.nextPosition = lastPosition(this.tables) + 1;
+    const lastStream = [...this.tables.revisions.getKeys({ reverse: true, limit: 1 })][0];
+    this.nextStreamNumber = lastStream ? lastStream.readUIntBE(0, 6) + 1 : 1;
+    this.written = [];
+  }
+
+  /** The outcome where nothing is to be written: a refusal, or what a repeated append was answered at first. */
+  private refusal({ streamName, expectedRevision }: Write, head: StreamHead, ids: readonly Buffer[]): WriteOutcome | undefined {
+    const decision = decideAppend(expectedRevision, ids, this.storedStream(streamName, head));
+    switch (decision.kind) {
+      case 'write':
+        return undefined;
+      case 'repeated':
+        return { ...decision, kind: 'appended' };
+      case 'wrong_expected_revision':
+        return { kind: decision.kind, currentRevision: head.revision };
+      case 'stream_deleted':
+        return decision;
+    }
+  }
+
+  private put(streamName: Buffer, head: StreamHead, events: readonly ProposedEvent[], createdMs: number): void {
+    const firstRevision = head.revision + 1;
+    const streamNumber = this.putBlock(streamName, head, firstRevision, events, createdMs);
+    const newHead = { ...head, streamNumber, revision: head.revision + events.length };
+    this.tables.streams.putSync(streamName, encodeHead(newHead));
+    removeSuperseded(this.tables, newHead);
+    const described = describedStream(streamName);
+    if (described) this.limit(described, limitsOf(events.at(-1) as ProposedEvent));
+  }
+
+  private putTombstone(streamName: Buffer, head: StreamHead, createdMs: number): void {
+    const event = { id: newId(), type: TOMBSTONE_TYPE, isJson: false, metadata: NOTHING, data: NOTHING };
+    const streamNumber = this.putBlock(streamName, head, TOMBSTONE_REVISION, [event], createdMs);
+    this.tables.streams.putSync(streamName, encodeHead({ ...head, streamNumber, revision: TOMBSTONE_REVISION }));
+  }
+
+  /** Returns the number of the stream, which its first block gives it. */
+  private putBlock(
+    streamName: Buffer,
+    head: StreamHead,
+    firstRevision: number,
+    events: readonly ProposedEvent[],
+    createdMs: number,
+  ): number {
+    const streamNumber = head.streamNumber === NO_NUMBER ? this.nextStreamNumber++ : head.streamNumber;
+    const key = positionKey(this.nextPosition);
+    const block = encodeBlock({ createdMs, streamNumber, firstRevision, streamName }, events);
+    this.tables.events.putSync(key, block, { append: true });
+    this.tables.revisions.putSync(revisionKey(streamNumber, firstRevision), key);
+    for (const [index, { id }] of events.entries()) {
+      this.recentIds.add(id, { streamNumber, revision: firstRevision + index, position: this.nextPosition + index });
+    }
+    this.nextPosition += events.length;
+    this.written.push(streamName);
+    return streamNumber;
+  }
+
+  /** A stream may be given limits before its first event. */
+  private limit(streamName: Buffer, limits: StreamLimits): void {
+    const head = { ...this.storedHead(streamName), limits };
+    this.tables.streams.putSync(streamName, encodeHead(head));
+    removeSuperseded(this.tables, head);
+  }
+
+  /** A deleted stream that is written or described again begins anew: what was there before `revision` stays out of sight. */
+  private recreate(streamName: Buffer, revision: number, nowMs: number): void {
+    const metadataStream = metadataStreamOf(streamName);
+    const head = this.storedHead(metadataStream);
+    for (const newest of readStreamForwards(this.tables, head.streamNumber, head.revision)) {
+      const metadata = recreatedFrom(revision, newest.data);
+      if (metadata) this.put(metadataStream, head, [metadataEvent(metadata)], nowMs);
+      return;
+    }
+  }
+
+  private storedStream(streamName: Buffer, head: StreamHead): StoredStream {
+    const { streamNumber, revision } = head;
+    const described = describedStream(streamName);
+    return {
+      revision,
+      isTombstoned: isTombstoned(described ? this.storedHead(described) : head),
+      isSoftDeleted: isSoftDeleted(head),
+      hasMetadata: () => this.storedHead(metadataStreamOf(streamName)).revision !== NO_STREAM,
+      recent: (id) => {
+        const event = this.recentIds.get(id);
+        return event?.streamNumber === streamNumber ? event : undefined;
+      },
+      positionOf: (at, id) => {
+        for (const event of readStreamForwards(this.tables, streamNumber, at)) {
+          return event.id.equals(id) ? event.position : undefined;
+        }
+        return undefined;
+      },
+    };
+  }
+
+  private storedHead(streamName: Buffer): StreamHead {
+    return storedHead(this.tables, streamName) ?? NO_HEAD;
+  }
+}
+
+const newId = (): Buffer => Buffer.from(randomUUID().replaceAll('-', ''), 'hex');
+
+const metadataEvent = (data: Buffer): ProposedEvent => ({
+  id: newId(),
+  type: METADATA_TYPE,
+  isJson: true,
+  metadata: NOTHING,
+  data,
+});
