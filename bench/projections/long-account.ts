@@ -9,7 +9,7 @@ import { Freshness } from '../../projections/runtime/freshness.js';
 import { Projections } from '../../projections/runtime/projections.js';
 import type { AnyProjectionDefinition } from '../../projections/runtime/stored-projection.js';
 import type { ReportScope } from '../../src/kernel/report.js';
-import { type Figure, type Options, quantile, type SectionResult } from './figures.js';
+import { type Figure, type Options, quantile, type SectionResult } from '../figures.js';
 import { SPAN_MS, writeLongAccount } from './ledger-of-a-million.js';
 import { type Stores, withStores } from './stores.js';
 

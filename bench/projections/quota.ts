@@ -1,9 +1,9 @@
 /** Balances asked at a fixed rate from one real process with everything on. */
 import { fileURLToPath } from 'node:url';
+import type { Figure, Options, SectionResult } from '../figures.js';
 import { startGateway } from '../gateway.js';
 import type { CellResult } from '../load/cell.js';
 import { startLoadGenerator, startUpstream } from '../processes.js';
-import type { Figure, Options, SectionResult } from './figures.js';
 
 const PATHS = ['/quota', '/api/v3/auth/credit-balance'] as const;
 const ACCOUNTS = 64;

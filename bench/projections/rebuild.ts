@@ -2,8 +2,8 @@
 import { openDatabase } from '../../projections/runtime/database.js';
 import { rebuildAll } from '../../projections/runtime/rebuild/rebuild-run.js';
 import type { AnyProjectionDefinition } from '../../projections/runtime/stored-projection.js';
+import type { Figure, Options, SectionResult } from '../figures.js';
 import { type CpuTimes, cpuTimes } from '../process-facts.js';
-import type { Figure, Options, SectionResult } from './figures.js';
 import { ALL_PROJECTIONS, cpuNote, cpuSince, type Stores, withStores, writeCalls } from './stores.js';
 
 const ACCOUNTS = 400;

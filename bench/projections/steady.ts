@@ -5,8 +5,8 @@ import { Freshness } from '../../projections/runtime/freshness.js';
 import { Projections } from '../../projections/runtime/projections.js';
 import { AccountWriter } from '../../src/accounts/account-writer.js';
 import { EventStore } from '../../src/event-store/event-store.js';
+import { type Figure, type Options, quantile, type SectionResult } from '../figures.js';
 import { asking, open, reserveAndSettle } from '../ledger-commands.js';
-import { type Figure, type Options, quantile, type SectionResult } from './figures.js';
 import { ALL_PROJECTIONS, withStores } from './stores.js';
 
 const ACCOUNTS = 200;
