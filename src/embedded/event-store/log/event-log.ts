@@ -15,8 +15,8 @@ const DATA_FILE = 'events.mdb';
 const WRITES_PER_COMMIT_MAX = 1024;
 
 interface QueuedWrite {
-  readonly write: (writer: LogWriter) => WriteOutcome;
-  readonly answer: (outcome: WriteOutcome) => void;
+  readonly write: (writer: LogWriter) => unknown;
+  readonly answer: (outcome: never) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -54,12 +54,21 @@ export class EventLog {
 
   /** Resolves when the outcome is final: for an appended event, when it is on disk. Rejects when the disk refuses, or after `stop`. */
   append(append: Append): Promise<WriteOutcome> {
-    return this.enqueue((writer) => writer.append(append));
+    return this.write((writer) => writer.append(append));
   }
 
   /** The same of a deletion; its position is that of the event that says so. */
   delete(deletion: Deletion): Promise<WriteOutcome> {
-    return this.enqueue((writer) => writer.delete(deletion));
+    return this.write((writer) => writer.delete(deletion));
+  }
+
+  /** Runs in the next transaction, beside what else is queued; resolves with what it returned when that is on disk. */
+  write<Outcome>(write: (writer: LogWriter) => Outcome): Promise<Outcome> {
+    if (this.isStopped) return Promise.reject(new Error('event store: no more appends are taken'));
+    return new Promise<Outcome>((answer, fail) => {
+      this.queue.push({ write, answer, fail });
+      this.committing ??= this.commitQueue();
+    });
   }
 
   /** As reads see the stream. Undefined where nothing was ever appended to it. */
@@ -104,14 +113,6 @@ export class EventLog {
     await this.tables.root.close();
   }
 
-  private enqueue(write: QueuedWrite['write']): Promise<WriteOutcome> {
-    if (this.isStopped) return Promise.reject(new Error('event store: no more appends are taken'));
-    return new Promise((answer, fail) => {
-      this.queue.push({ write, answer, fail });
-      this.committing ??= this.commitQueue();
-    });
-  }
-
   private async commitQueue(): Promise<void> {
     while (this.queue.length > 0) {
       let group: QueuedWrite[] = [];
@@ -121,7 +122,7 @@ export class EventLog {
           group = this.queue.splice(0, WRITES_PER_COMMIT_MAX);
           return group.map(({ write }) => write(this.writer));
         });
-        for (const [index, { answer }] of group.entries()) answer(outcomes[index] as WriteOutcome);
+        for (const [index, { answer }] of group.entries()) answer(outcomes[index] as never);
         this.tellCommit();
       } catch (error) {
         const failed = group.length > 0 ? group : this.queue.splice(0);
