@@ -1,10 +1,9 @@
 /** An event store node: the EventStoreDB protocol over an LMDB file. */
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { lockDataDirectory } from './log/data-directory-lock.js';
 import { EventLog } from './log/event-log.js';
-import { addServices, READ_PATH } from './server/grpc-services.js';
-import { NODE_CLOSING } from './server/response-stream.js';
-import { writeAhead } from './server/write-ahead.js';
+import type { Users } from './server/credentials.js';
+import type { Tls } from './server/listener.js';
+import { startNodeServer } from './server/node-server.js';
 import { APPEND_SIZE_MAX } from './streams/append-limits.js';
 
 export interface EventStoreNodeOptions {
@@ -15,37 +14,31 @@ export interface EventStoreNodeOptions {
   readonly port?: number;
   /** Bytes; 1 MiB unless given. */
   readonly maxAppendSize?: number;
+  /** Without, connections are plain, and so the loopback alone is a place for the node. */
+  readonly tls?: Tls;
+  /** Password by name. Without, everybody is let in and credentials are ignored, as an insecure EventStoreDB does. Needs `tls`. */
+  readonly users?: Users;
 }
 
 export interface EventStoreNode {
   readonly port: number;
+  /** Without credentials. */
   readonly connectionString: string;
   /** Answers the appends it has taken, ends every subscription as UNAVAILABLE, and closes the file. */
   close(): Promise<void>;
 }
 
-/** Clients send an append in messages of 3 MiB plus one event. */
-const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
-/** A client that does not read cannot take its status either; it loses the connection instead. */
-const CLOSING_MS_MAX = 1_000;
-
-/** Rejects when another process owns the directory, the file is damaged, or the port is taken. */
+/** Rejects when another process owns the directory, the file is damaged, the port is taken, or an option cannot be used. */
 export async function startEventStoreNode(options: EventStoreNodeOptions): Promise<EventStoreNode> {
-  const { dataDir, host = '127.0.0.1', maxAppendSize = APPEND_SIZE_MAX } = options;
+  const { dataDir, host = '127.0.0.1', port = 0, maxAppendSize = APPEND_SIZE_MAX, tls, users } = options;
+  if (users && !tls) throw new Error('users: clients show credentials over TLS only. Give tls a certificate, or leave users out.');
   const unlock = lockDataDirectory(dataDir);
   let log: EventLog | undefined;
   try {
     log = await EventLog.open(dataDir);
-    const server = new Server({
-      'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
-      'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
-      interceptors: [writeAhead([READ_PATH])],
-    });
-    let port = 0;
-    const services = addServices(server, log, { maxAppendSize, address: () => ({ host, port }) });
-    port = await bind(server, `${host}:${options.port ?? 0}`);
-    const close = closeOnce(server, log, services.responses, unlock);
-    return { port, connectionString: `esdb://${host}:${port}?tls=false`, close };
+    const server = await startNodeServer(log, { host, port, maxAppendSize, tls, users });
+    const connectionString = `esdb://${host}:${server.port}?tls=${tls !== undefined}`;
+    return { port: server.port, connectionString, close: closeOnce(server, log, unlock) };
   } catch (error) {
     await log?.close();
     unlock();
@@ -53,26 +46,10 @@ export async function startEventStoreNode(options: EventStoreNodeOptions): Promi
   }
 }
 
-function bind(server: Server, address: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port)));
-  });
-}
-
-function closeOnce(
-  server: Server,
-  log: EventLog,
-  responses: ReadonlySet<{ fail(error: typeof NODE_CLOSING): void }>,
-  unlock: () => void,
-): () => Promise<void> {
+function closeOnce(server: { close(): Promise<void> }, log: EventLog, unlock: () => void): () => Promise<void> {
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    const stopped = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-    await log.stop();
-    for (const response of [...responses]) response.fail(NODE_CLOSING);
-    const timer = setTimeout(() => server.forceShutdown(), CLOSING_MS_MAX);
-    await stopped;
-    clearTimeout(timer);
+    await server.close();
     await log.close();
     unlock();
   };

@@ -25,7 +25,7 @@ type CommitListener = () => void;
 export class EventLog {
   private queue: QueuedWrite[] = [];
   private committing: Promise<void> | undefined;
-  private isStopped = false;
+  private stopped = false;
   private readonly writer: LogWriter;
   private readonly listeners = new Set<CommitListener>();
   private readonly listenersByStream = new Map<string, Set<CommitListener>>();
@@ -64,7 +64,7 @@ export class EventLog {
 
   /** Runs in the next transaction, beside what else is queued; resolves with what it returned when that is on disk. */
   write<Outcome>(write: (writer: LogWriter) => Outcome): Promise<Outcome> {
-    if (this.isStopped) return Promise.reject(new Error('event store: no more appends are taken'));
+    if (this.stopped) return Promise.reject(new Error('event store: no more appends are taken'));
     return new Promise<Outcome>((answer, fail) => {
       this.queue.push({ write, answer, fail });
       this.committing ??= this.commitQueue();
@@ -87,6 +87,11 @@ export class EventLog {
     return lastPosition(this.tables);
   }
 
+  /** Whether no more is written. */
+  get isStopped(): boolean {
+    return this.stopped;
+  }
+
   /** Calls back after every commit, or after those that write to one stream; returns how to stop that. */
   onCommit(listener: CommitListener, streamName?: Buffer): () => void {
     if (streamName === undefined) {
@@ -104,7 +109,7 @@ export class EventLog {
 
   /** Takes no more appends and waits for those taken. */
   async stop(): Promise<void> {
-    this.isStopped = true;
+    this.stopped = true;
     await this.committing;
   }
 

@@ -25,16 +25,15 @@ interface Links {
   readonly upTo: number;
 }
 
-/** Follows the log until the function that it returns is called. */
-export function startStandardProjections(log: EventLog): () => void {
+/** Follows the log until it is stopped. */
+export function startStandardProjections(log: EventLog): void {
   let upTo = linkedUpTo(log.tables);
-  let isStopped = false;
   let isRunning = false;
   const follow = async (): Promise<void> => {
     if (isRunning) return;
     isRunning = true;
     try {
-      for (let next = linksAfter(log.tables, upTo); !isStopped && next.upTo > upTo; next = linksAfter(log.tables, upTo)) {
+      for (let next = linksAfter(log.tables, upTo); !log.isStopped && next.upTo > upTo; next = linksAfter(log.tables, upTo)) {
         const links = next;
         if (links.byStream.size > 0) await log.write((writer) => putLinks(log.tables, writer, links));
         else await setImmediate();
@@ -45,12 +44,8 @@ export function startStandardProjections(log: EventLog): () => void {
     }
     isRunning = false;
   };
-  const unsubscribe = log.onCommit(follow);
+  log.onCommit(follow);
   void follow();
-  return () => {
-    isStopped = true;
-    unsubscribe();
-  };
 }
 
 const linkedUpTo = ({ counters }: EventTables): number => counters.get(LINKED_UP_TO)?.readUIntBE(0, 6) ?? 0;

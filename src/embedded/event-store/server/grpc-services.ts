@@ -48,7 +48,8 @@ const STREAMS = {
   batchAppend: { ...StreamsService.batchAppend, requestDeserialize: decodeBatchAppendRequest, responseSerialize: asIs },
 };
 
-export const READ_PATH: string = STREAMS.read.path;
+/** Calls that are answered by many messages. */
+export const STREAMING_PATHS: readonly string[] = [STREAMS.read.path, STREAMS.batchAppend.path];
 
 export function addServices(server: Server, log: EventLog, settings: NodeSettings): NodeServices {
   const responses = new Set<ResponseStream>();
