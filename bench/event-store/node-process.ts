@@ -52,6 +52,9 @@ export const anEvent = (type = 'CreditsReserved'): JSONEventData =>
     },
   });
 
+/** The least that an event can be: what remains is the cost of the wire. */
+export const smallEvent = (): JSONEventData => jsonEvent({ type: 'sent', data: { n: 1 } });
+
 export interface Cost {
   readonly seconds: number;
   readonly cpu: CpuTimes;
