@@ -18,26 +18,28 @@ export function appendEvents(
 ): void {
   let options: AppendReq.Options | undefined;
   let size = 0;
-  let refusal: CallError | undefined;
+  let isRefused = false;
   const events: ProposedEvent[] = [];
+  // At once: a client may send without end.
+  const refuse = (refusal: CallError): void => {
+    isRefused = true;
+    callback(refusal);
+  };
   call.on('data', (message: AppendReq) => {
     options ??= message.getOptions();
     const proposed = message.getProposedMessage();
-    if (!proposed || refusal) return;
+    if (!proposed || isRefused) return;
     const event = toEvent(proposed);
-    if (typeof event === 'string') {
-      refusal = invalidArgument(event);
-      return;
-    }
+    if (typeof event === 'string') return refuse(invalidArgument(event));
     size += appendSize(event);
-    if (size > maxAppendSize) refusal = appendTooLarge(maxAppendSize);
-    else events.push(event);
+    if (size > maxAppendSize) return refuse(appendTooLarge(maxAppendSize));
+    events.push(event);
   });
   call.on('end', async () => {
+    if (isRefused) return;
     const streamName = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
     const badName = refusalOf(streamName);
-    if (badName) refusal ??= invalidArgument(badName);
-    if (refusal || !options) return callback(refusal ?? invalidArgument('An append needs options.'));
+    if (badName || !options) return refuse(invalidArgument(badName ?? 'An append needs options.'));
     const expectedRevision = expectedRevisionOf(options);
     try {
       const outcome = await log.append({ streamName, expectedRevision, events, deadlineMs: Number(call.getDeadline()) });

@@ -87,6 +87,7 @@ export function batchAppendEvents(
   }
 
   async function answerTo({ correlationId, options, events, bytes, refusal }: ArrivingAppend): Promise<Buffer> {
+    if (Date.now() > options.deadlineMs) return encodeBatchAnswer(correlationId, options, { kind: 'deadline_exceeded' });
     const reason = refusal ?? refusalOf(options.streamName, events);
     if (reason) return encodeBadAppend(correlationId, options, reason);
     if (bytes > maxAppendSize) return encodeAppendTooLarge(correlationId, options, maxAppendSize);
