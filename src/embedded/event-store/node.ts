@@ -1,6 +1,7 @@
 /** An event store node: the EventStoreDB protocol over an LMDB file. */
 import { lockDataDirectory } from './log/data-directory-lock.js';
 import { EventLog } from './log/event-log.js';
+import { startStandardProjections } from './log/standard-projections.js';
 import type { Users } from './server/credentials.js';
 import type { Tls } from './server/listener.js';
 import { startNodeServer } from './server/node-server.js';
@@ -18,6 +19,8 @@ export interface EventStoreNodeOptions {
   readonly tls?: Tls;
   /** Password by name. Without, everybody is let in and credentials are ignored, as an insecure EventStoreDB does. Needs `tls`. */
   readonly users?: Users;
+  /** Keeps `$ce-…`, `$et-…` and `$streams`, as EventStoreDB does when it runs its standard projections. */
+  readonly standardProjections?: boolean;
 }
 
 export interface EventStoreNode {
@@ -31,11 +34,13 @@ export interface EventStoreNode {
 /** Rejects when another process owns the directory, the file is damaged, the port is taken, or an option cannot be used. */
 export async function startEventStoreNode(options: EventStoreNodeOptions): Promise<EventStoreNode> {
   const { dataDir, host = '127.0.0.1', port = 0, maxAppendSize = APPEND_SIZE_MAX, tls, users } = options;
-  if (users && !tls) throw new Error('users: clients show credentials over TLS only. Give tls a certificate, or leave users out.');
+  if (users && !tls)
+    throw new Error('users: clients show credentials over TLS only. Give tls a certificate, or leave users out.');
   const unlock = lockDataDirectory(dataDir);
   let log: EventLog | undefined;
   try {
     log = await EventLog.open(dataDir);
+    if (options.standardProjections) startStandardProjections(log);
     const server = await startNodeServer(log, { host, port, maxAppendSize, tls, users });
     const connectionString = `esdb://${host}:${server.port}?tls=${tls !== undefined}`;
     return { port: server.port, connectionString, close: closeOnce(server, log, unlock) };

@@ -14,6 +14,8 @@ import { TOMBSTONE_REVISION } from './event-block.js';
 const MAP_SIZE = 2 ** 40;
 /** LMDB keys end at 1978 bytes. */
 export const STREAM_NAME_BYTES_MAX = 1900;
+/** The name of a stream's metadata stream is longer than its own. */
+const METADATA_PREFIX_BYTES = 2;
 
 export interface EventTables {
   readonly root: RootDatabase;
@@ -105,7 +107,7 @@ export function decodeHead(head: Buffer): StreamHead {
 
 /** Undefined where neither the stream nor its metadata were ever written. */
 export function storedHead({ streams }: EventTables, streamName: Buffer): StreamHead | undefined {
-  if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX) return undefined;
+  if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX + METADATA_PREFIX_BYTES) return undefined;
   const head = streams.get(streamName);
   return head && decodeHead(head);
 }

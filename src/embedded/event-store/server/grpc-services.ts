@@ -32,7 +32,6 @@ export interface NodeServices {
 
 export interface NodeSettings {
   readonly maxAppendSize: number;
-  readonly address: () => { readonly host: string; readonly port: number };
 }
 
 const asIs = (message: Buffer): Buffer => message;
@@ -50,6 +49,9 @@ const STREAMS = {
 
 /** Calls that are answered by many messages. */
 export const STREAMING_PATHS: readonly string[] = [STREAMS.read.path, STREAMS.batchAppend.path];
+
+/** Calls by which a client finds the node and what it can, before any other. */
+export const OPEN_PATHS: readonly string[] = [GossipService.read.path, ServerFeaturesService.getSupportedMethods.path];
 
 export function addServices(server: Server, log: EventLog, settings: NodeSettings): NodeServices {
   const responses = new Set<ResponseStream>();
@@ -72,17 +74,12 @@ export function addServices(server: Server, log: EventLog, settings: NodeSetting
       batchAppendEvents(log, settings.maxAppendSize, call, track(call as never)),
   });
   server.addService(GossipService, {
-    read: (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
-      const { host, port } = settings.address();
-      callback(null, clusterInfo(host, port));
-    },
+    read: (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+      callback(null, clusterInfo(call.getHost())),
   });
-  const paths = [...Object.values(STREAMS), GossipService.read, ServerFeaturesService.getSupportedMethods].map(
-    ({ path }) => path,
-  );
+  const methods = supportedMethods([...Object.values(STREAMS).map(({ path }) => path), ...OPEN_PATHS]);
   server.addService(ServerFeaturesService, {
-    getSupportedMethods: (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
-      callback(null, supportedMethods(paths)),
+    getSupportedMethods: (_call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => callback(null, methods),
   });
   return { responses };
 }

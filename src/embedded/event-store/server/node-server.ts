@@ -1,0 +1,64 @@
+/** The node as clients meet it: the gRPC services and the health check on one port, with what a client may cost at most. */
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { EventLog } from '../log/event-log.js';
+import { requireCredentials, type Users } from './credentials.js';
+import { addServices, OPEN_PATHS, STREAMING_PATHS } from './grpc-services.js';
+import { healthServer } from './health.js';
+import { listen, type Tls } from './listener.js';
+import { NODE_CLOSING } from './response-stream.js';
+import { writeAhead } from './write-ahead.js';
+
+export interface NodeServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly maxAppendSize: number;
+  readonly tls: Tls | undefined;
+  readonly users: Users | undefined;
+}
+
+export interface NodeServer {
+  readonly port: number;
+  /** Stops the log, answers what it has taken, and ends every call as UNAVAILABLE and every connection. */
+  close(): Promise<void>;
+}
+
+/** Clients send an append in messages of 3 MiB plus one event. */
+const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
+/** On one connection: every subscription of a client is a stream of its own. */
+const STREAMS_MAX = 10_000;
+/** As EventStoreDB does by default: a client that is gone without a word is noticed, and its subscriptions with it. */
+const KEEPALIVE_MS = 10_000;
+/** A client that does not read cannot take its status either; it loses the connection instead. */
+const CLOSING_MS_MAX = 1_000;
+
+export async function startNodeServer(log: EventLog, options: NodeServerOptions): Promise<NodeServer> {
+  const { host, port, maxAppendSize, tls, users } = options;
+  const server = new Server({
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_concurrent_streams': STREAMS_MAX,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
+    interceptors: [...(users ? [requireCredentials(users, OPEN_PATHS)] : []), writeAhead(STREAMING_PATHS)],
+  });
+  const { responses } = addServices(server, log, { maxAppendSize });
+  const grpc = server.createConnectionInjector(ServerCredentials.createInsecure());
+  let isClosing = false;
+  const health = healthServer(() => !isClosing && !log.isStopped);
+  const listener = await listen({ host, port }, tls, {
+    http1: (socket) => health.emit('connection', socket),
+    http2: (socket) => (isClosing ? socket.destroy() : grpc.injectConnection(socket)),
+  });
+  // The port stays open to the end: until then a health check is told that the node is going, and not that it is gone.
+  const close = async (): Promise<void> => {
+    isClosing = true;
+    const stopped = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    await log.stop();
+    for (const response of [...responses]) response.fail(NODE_CLOSING);
+    const timer = setTimeout(() => server.forceShutdown(), CLOSING_MS_MAX);
+    await stopped;
+    clearTimeout(timer);
+    await listener.close();
+  };
+  return { port: listener.port, close };
+}
