@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
+import { type EventStoreNode, type EventStoreNodeOptions, startEventStoreNode } from '../../src/embedded/event-store/node.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/embedded/event-store/main.js', import.meta.url));
 
@@ -19,7 +19,7 @@ export function temporaryDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'event-store-node-'));
 }
 
-export async function startTemporaryNode(options: { maxAppendSize?: number } = {}): Promise<TemporaryNode> {
+export async function startTemporaryNode(options: Omit<EventStoreNodeOptions, 'dataDir'> = {}): Promise<TemporaryNode> {
   const dataDir = await temporaryDirectory();
   const node = await startEventStoreNode({ ...options, dataDir });
   const dispose = async (): Promise<void> => {
@@ -40,8 +40,10 @@ export interface ForkedNode {
 }
 
 /** Needs `npm run build`. Rejects with what the process wrote to stderr if it ends before it is ready. */
-export async function forkNode(dataDir: string, port = 0): Promise<ForkedNode> {
-  const child = fork(MAIN, ['--data-dir', dataDir, '--port', String(port)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+export async function forkNode(dataDir: string, port = 0, ...options: string[]): Promise<ForkedNode> {
+  const child = fork(MAIN, ['--data-dir', dataDir, '--port', String(port), ...options], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
   let stderr = '';
   child.stderr?.on('data', (chunk) => {
     stderr += chunk;

@@ -1,41 +1,47 @@
-/** The process entry: `node main.js --data-dir DIR [--port N] [--host H]`. Says on stdout, in one line of JSON, when it is ready. */
-import { parseArgs } from 'node:util';
-import { startEventStoreNode } from './node.js';
+/**
+ * The process entry, `npm run event-store`: a node, or one of the commands for its files. Started by another program, it tells that
+ * program in a message when it is ready. Exit status 0: all is well; 1: it is not; 2: it could not be asked so.
+ */
+import { backup } from './commands/backup.js';
+import { check } from './commands/check.js';
+import { type Command, say, WrongUsage } from './commands/command.js';
+import { restore } from './commands/restore.js';
+import { serve } from './commands/serve.js';
 
-const { values } = parseArgs({
-  options: {
-    'data-dir': { type: 'string' },
-    port: { type: 'string', default: '0' },
-    host: { type: 'string', default: '127.0.0.1' },
-  },
-});
+const COMMANDS: Readonly<Record<string, Command>> = { backup, restore, check };
+
+const HELP = `usage: npm run event-store -- ${serve.help}
+
+and for its files:
+${Object.values(COMMANDS)
+  .map(({ help }) => `  npm run event-store -- ${help.split('\n', 1)[0]}`)
+  .join('\n')}
+Each has --help.`;
 
 // A commit that the disk refuses surfaces here. Nobody knows what is on disk after a failed fsync except the disk: end, and let
 // the next start read it.
-process.once('unhandledRejection', (error) => fail('The event store node stops', error));
+process.once('unhandledRejection', (error) => end(error as Error));
 
-const isChild = process.send !== undefined;
+main(process.argv.slice(2)).then((status) => process.exit(status), end);
 
-try {
-  const dataDir = values['data-dir'];
-  if (!dataDir) throw new Error('The event store node needs --data-dir.');
-  const node = await startEventStoreNode({ dataDir, host: values.host, port: Number(values.port) });
-  const stop = async (): Promise<void> => {
-    await node.close();
-    process.exit(0);
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  // The parent died or let go, perhaps already: nobody is left to stop this process.
-  process.once('disconnect', stop);
-  if (isChild && !process.connected) await stop();
-  process.stdout.write(`${JSON.stringify({ ready: true, port: node.port })}\n`);
-  process.send?.({ ready: true, port: node.port });
-} catch (error) {
-  fail('The event store node does not start', error);
+async function main(args: string[]): Promise<number> {
+  const [name = ''] = args;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (args.includes('--help') || args.includes('-h')) {
+    say(command ? `usage: npm run event-store -- ${command.help}` : HELP);
+    return 0;
+  }
+  if (command) return command.run(args.slice(1));
+  if (name !== '' && !name.startsWith('-')) {
+    throw new WrongUsage(`There is no command ${name}; there are ${Object.keys(COMMANDS).join(', ')}.`);
+  }
+  return serve.run(args);
 }
 
-function fail(what: string, error: unknown): never {
-  process.stderr.write(`${what}: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+function end(error: Error & { commitError?: Error; code?: unknown }): never {
+  const isWrongUsage = error instanceof WrongUsage || String(error.code).startsWith('ERR_PARSE_ARGS');
+  const { message } = error.commitError ?? error;
+  const reason = error.commitError ? `The event store ends, since the disk has refused a commit: ${message}.` : message;
+  process.stderr.write(`${reason}${isWrongUsage ? ' See --help.' : ''}\n`);
+  process.exit(isWrongUsage ? 2 : 1);
 }

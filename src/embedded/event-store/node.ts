@@ -19,6 +19,8 @@ export interface EventStoreNodeOptions {
   readonly tls?: Tls;
   /** Password by name. Without, everybody is let in and credentials are ignored, as an insecure EventStoreDB does. Needs `tls`. */
   readonly users?: Users;
+  /** Bytes of the disk that are left free: with less, appends are refused as UNAVAILABLE. 64 MiB unless given. */
+  readonly freeBytesMin?: number;
   /** Keeps `$ce-…`, `$et-…` and `$streams`, as EventStoreDB does when it runs its standard projections. */
   readonly standardProjections?: boolean;
 }
@@ -39,7 +41,7 @@ export async function startEventStoreNode(options: EventStoreNodeOptions): Promi
   const unlock = lockDataDirectory(dataDir);
   let log: EventLog | undefined;
   try {
-    log = await EventLog.open(dataDir);
+    log = await EventLog.open(dataDir, options.freeBytesMin);
     if (options.standardProjections) startStandardProjections(log);
     const server = await startNodeServer(log, { host, port, maxAppendSize, tls, users });
     const connectionString = `esdb://${host}:${server.port}?tls=${tls !== undefined}`;

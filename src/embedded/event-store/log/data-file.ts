@@ -3,7 +3,7 @@
  * looked at before it is opened. Offsets are those of the LMDB that the `lmdb` package builds: data version 2, 64 bit.
  */
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, truncateSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const MAGIC = 0xbeefc0de;
 const META_SIZE = 0xa0;
@@ -11,6 +11,8 @@ const MAGIC_AT = 0x18;
 const PAGE_SIZE_AT = 0x30;
 const LAST_PAGE_AT = 0x90;
 const TRANSACTION_AT = 0x98;
+
+export const dataFileOf = (dataDir: string): string => join(dataDir, 'events.mdb');
 
 /**
  * Creates the file under another name first: a file that exists was once whole, so that an empty one is a loss and not a
@@ -20,14 +22,22 @@ export async function createDataFile(file: string, create: (path: string) => Pro
   if (existsSync(file)) return;
   const unfinished = `${file}.new`;
   rmSync(unfinished, { force: true });
-  await create(unfinished);
-  renameSync(unfinished, file);
-  rmSync(`${unfinished}-lock`, { force: true });
+  try {
+    await create(unfinished);
+    sync(unfinished);
+    renameSync(unfinished, file);
+  } finally {
+    rmSync(unfinished, { force: true });
+    rmSync(`${unfinished}-lock`, { force: true });
+  }
   // Windows has no fsync of a directory.
-  if (process.platform === 'win32') return;
-  const directory = openSync(dirname(file), 'r');
-  fsyncSync(directory);
-  closeSync(directory);
+  if (process.platform !== 'win32') sync(dirname(file));
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 /**
@@ -36,17 +46,30 @@ export async function createDataFile(file: string, create: (path: string) => Pro
  * file found damaged is found damaged next time too; undefined if none was needed. Throws when the beginning is not valid.
  */
 export function makeFullLength(file: string): (() => void) | undefined {
-  const descriptor = openSync(file, 'r');
-  const { size } = fstatSync(descriptor);
-  const first = readMeta(descriptor, 0);
-  const second = first && readMeta(descriptor, first.pageSize);
-  closeSync(descriptor);
-  if (!first || !second) throw new Error('it does not begin as an event store file does');
-  const newest = first.transaction > second.transaction ? first : second;
-  const fullSize = (newest.lastPage + 1) * newest.pageSize;
+  const { size, fullSize } = sizes(file);
   if (size >= fullSize) return undefined;
   truncateSync(file, fullSize);
   return () => truncateSync(file, size);
+}
+
+/** Throws where the file cannot be read without touching it. */
+export function requireFullLength(file: string): void {
+  const { size, fullSize } = sizes(file);
+  if (size < fullSize) throw new Error(`it ends ${fullSize - size} bytes before its newest commit does`);
+}
+
+function sizes(file: string): { readonly size: number; readonly fullSize: number } {
+  const descriptor = openSync(file, 'r');
+  try {
+    // The length last: where a node writes, the file may have grown since its newest commit, and never the other way.
+    const first = readMeta(descriptor, 0);
+    const second = first && readMeta(descriptor, first.pageSize);
+    if (!first || !second) throw new Error('it does not begin as an event store file does');
+    const newest = first.transaction > second.transaction ? first : second;
+    return { size: fstatSync(descriptor).size, fullSize: (newest.lastPage + 1) * newest.pageSize };
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function readMeta(descriptor: number, at: number): { pageSize: number; lastPage: number; transaction: number } | undefined {

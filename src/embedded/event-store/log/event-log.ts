@@ -2,16 +2,15 @@
  * The log: appends in, committed events out. All appends that arrive while a commit is on its way share the next one; each is
  * judged inside that transaction against what stands before it, and answered only when the transaction is on disk.
  */
-import { join } from 'node:path';
-import { createDataFile, describeOpenFailure, makeFullLength } from './data-file.js';
+import { createDataFile, dataFileOf, describeOpenFailure, makeFullLength } from './data-file.js';
 import { NO_STREAM } from './decide-append.js';
+import { FREE_BYTES_MIN, requireDiskSpace } from './disk-space.js';
 import { lastPosition } from './event-readers.js';
 import { type EventTables, isTombstoned, openTables, type StreamHead, storedHead } from './event-tables.js';
 import { type Append, type Deletion, LogWriter, type WriteOutcome } from './log-writer.js';
 import { describedStream, METADATA_STREAM_LIMITS } from './stream-metadata.js';
 import { verifyLog } from './verify-log.js';
 
-const DATA_FILE = 'events.mdb';
 const WRITES_PER_COMMIT_MAX = 1024;
 
 interface QueuedWrite {
@@ -30,13 +29,16 @@ export class EventLog {
   private readonly listeners = new Set<CommitListener>();
   private readonly listenersByStream = new Map<string, Set<CommitListener>>();
 
-  private constructor(readonly tables: EventTables) {
+  private constructor(
+    readonly tables: EventTables,
+    private readonly requireSpace: () => void,
+  ) {
     this.writer = new LogWriter(tables);
   }
 
   /** Rejects when the file is damaged or cannot be opened. */
-  static async open(dataDir: string): Promise<EventLog> {
-    const file = join(dataDir, DATA_FILE);
+  static async open(dataDir: string, freeBytesMin: number = FREE_BYTES_MIN): Promise<EventLog> {
+    const file = dataFileOf(dataDir);
     await createDataFile(file, (path) => openTables(path).root.close());
     let tables: EventTables | undefined;
     let removePadding: (() => void) | undefined;
@@ -44,7 +46,7 @@ export class EventLog {
       removePadding = makeFullLength(file);
       tables = openTables(file);
       if (removePadding) verifyLog(tables);
-      return new EventLog(tables);
+      return new EventLog(tables, () => requireDiskSpace(dataDir, freeBytesMin));
     } catch (error) {
       await tables?.root.close();
       removePadding?.();
@@ -122,6 +124,7 @@ export class EventLog {
     while (this.queue.length > 0) {
       let group: QueuedWrite[] = [];
       try {
+        this.requireSpace();
         // Only a child transaction is rolled back by lmdb when its callback throws; a plain one would commit half of it.
         const outcomes = await this.tables.root.childTransaction(() => {
           group = this.queue.splice(0, WRITES_PER_COMMIT_MAX);
@@ -130,9 +133,9 @@ export class EventLog {
         for (const [index, { answer }] of group.entries()) answer(outcomes[index] as never);
         this.tellCommit();
       } catch (error) {
-        const failed = group.length > 0 ? group : this.queue.splice(0);
-        for (const { fail } of failed) fail(error);
-        this.writer.recallTail();
+        const hasBegun = group.length > 0;
+        for (const { fail } of hasBegun ? group : this.queue.splice(0)) fail(error);
+        if (hasBegun) this.writer.recallTail();
       }
     }
     this.committing = undefined;

@@ -25,10 +25,13 @@ export interface EventTables {
   readonly counters: Database<Buffer, Buffer>;
 }
 
-export function openTables(file: string): EventTables {
+/** For reading alone, beside a node that writes. */
+export const openTablesToRead = (file: string): EventTables => openTables(file, true);
+
+export function openTables(file: string, readOnly = false): EventTables {
   // overlappingSync makes a commit visible before it is on disk. Off, the promise of a transaction is the fsync, and no
   // subscriber sees an event that a power cut could still take back.
-  const root = open({ path: file, noSubdir: true, overlappingSync: false, mapSize: MAP_SIZE, maxDbs: 8 });
+  const root = open({ path: file, noSubdir: true, overlappingSync: false, mapSize: MAP_SIZE, maxDbs: 8, readOnly });
   const table = (name: string): Database<Buffer, Buffer> => root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
   return {
     root,

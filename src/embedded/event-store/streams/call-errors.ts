@@ -1,8 +1,9 @@
 /** The statuses that refuse a whole call, in the forms that the client unpacks into its errors: EventStoreDB's RpcExceptions. */
 import { Metadata, status } from '@grpc/grpc-js';
 import { type ExpectedRevision, NO_STREAM } from '../log/decide-append.js';
+import { DiskFull } from '../log/disk-space.js';
 import { DamagedBlock } from '../log/event-block.js';
-import type { CallError } from '../server/response-stream.js';
+import { type CallError, NODE_CLOSING } from '../server/response-stream.js';
 
 /** A read meets a stream that is closed for ever. */
 export class StreamDeleted extends Error {
@@ -48,6 +49,11 @@ export function appendTooLarge(maxAppendSize: number): CallError {
 export const invalidArgument = (details: string): CallError => ({ code: status.INVALID_ARGUMENT, details });
 
 export const TIMEOUT: CallError = { code: status.DEADLINE_EXCEEDED, details: 'Timeout' };
+
+/** What a write that rejected is answered: nobody may take it for a refusal by the rules. */
+export function writeFailureOf(error: unknown): CallError {
+  return error instanceof DiskFull ? { code: status.UNAVAILABLE, details: error.message } : NODE_CLOSING;
+}
 
 /** What a read that threw is answered. */
 export function callErrorOf(error: unknown): CallError {

@@ -3,11 +3,11 @@ import type { AppendReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
-import { type CallError, NODE_CLOSING } from '../server/response-stream.js';
+import type { CallError } from '../server/response-stream.js';
 import { parseUuid } from '../server/uuid.js';
 import { appendSize, refusalOf } from './append-limits.js';
 import { encodeAppendConflict, encodeAppended } from './append-response.js';
-import { appendTooLarge, invalidArgument, streamDeleted, TIMEOUT } from './call-errors.js';
+import { appendTooLarge, invalidArgument, streamDeleted, TIMEOUT, writeFailureOf } from './call-errors.js';
 import { expectedRevisionOf } from './expected-revision.js';
 
 export function appendEvents(
@@ -53,8 +53,8 @@ export function appendEvents(
         case 'deadline_exceeded':
           return callback(TIMEOUT);
       }
-    } catch {
-      callback(NODE_CLOSING);
+    } catch (error) {
+      callback(writeFailureOf(error));
     }
   });
 }

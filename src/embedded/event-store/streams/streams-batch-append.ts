@@ -5,10 +5,11 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
-import { NODE_CLOSING, type ResponseStream } from '../server/response-stream.js';
+import type { ResponseStream } from '../server/response-stream.js';
 import { appendSize, refusalOf } from './append-limits.js';
 import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
+import { writeFailureOf } from './call-errors.js';
 
 /** Beyond this, the node stops reading from the connection until commits catch up. */
 const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
@@ -67,11 +68,11 @@ export function batchAppendEvents(
     inFlight++;
     bytesInFlight += append.bytes;
     if (bytesInFlight > BYTES_IN_FLIGHT_MAX) call.pause();
-    const answer = await answerTo(append).catch(() => undefined);
+    const answer = await answerTo(append).catch(writeFailureOf);
     inFlight--;
     bytesInFlight -= append.bytes;
     // Without an answer the outcome is unknown, which is what the end of the call tells the client.
-    if (!answer) return response.fail(NODE_CLOSING);
+    if (!Buffer.isBuffer(answer)) return response.fail(answer);
     response.push(answer);
     if (isEnding && inFlight === 0) return response.end();
     if (call.writableLength > ANSWERS_UNSENT_MAX) call.pause();

@@ -2,10 +2,9 @@
 import type { DeleteReq, TombstoneReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { EventLog } from '../log/event-log.js';
-import { NODE_CLOSING } from '../server/response-stream.js';
 import { refusalOf } from './append-limits.js';
 import { encodeDeleted } from './append-response.js';
-import { invalidArgument, streamDeleted, TIMEOUT, wrongExpectedVersion } from './call-errors.js';
+import { invalidArgument, streamDeleted, TIMEOUT, writeFailureOf, wrongExpectedVersion } from './call-errors.js';
 import { expectedRevisionOf } from './expected-revision.js';
 
 type DeletionRequest = DeleteReq | TombstoneReq;
@@ -33,7 +32,7 @@ export async function deleteStream(
       case 'deadline_exceeded':
         return callback(TIMEOUT);
     }
-  } catch {
-    callback(NODE_CLOSING);
+  } catch (error) {
+    callback(writeFailureOf(error));
   }
 }
