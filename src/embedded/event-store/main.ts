@@ -5,10 +5,12 @@
 import { backup } from './commands/backup.js';
 import { check } from './commands/check.js';
 import { type Command, say, WrongUsage } from './commands/command.js';
+import { examineHere } from './commands/examine.js';
 import { restore } from './commands/restore.js';
 import { serve } from './commands/serve.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = { backup, restore, check };
+const HIDDEN: Readonly<Record<string, Command>> = { [examineHere.name]: examineHere };
 
 const HELP = `usage: npm run event-store -- ${serve.help}
 
@@ -26,7 +28,8 @@ main(process.argv.slice(2)).then((status) => process.exit(status), end);
 
 async function main(args: string[]): Promise<number> {
   const [name = ''] = args;
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const known = { ...COMMANDS, ...HIDDEN };
+  const command = Object.hasOwn(known, name) ? known[name] : undefined;
   if (args.includes('--help') || args.includes('-h')) {
     say(command ? `usage: npm run event-store -- ${command.help}` : HELP);
     return 0;

@@ -2,8 +2,8 @@ import { existsSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createDataFile, dataFileOf, requireFullLength } from '../log/data-file.js';
 import { openTablesToRead } from '../log/event-tables.js';
-import { examine } from './check.js';
 import { type Command, megabytes, progressOn, required, say, WrongUsage } from './command.js';
+import { examine } from './examine.js';
 
 export const backup: Command = {
   help: `backup --data-dir DIR --to FILE

@@ -3,8 +3,8 @@ import { copyFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { lockDataDirectory } from '../log/data-directory-lock.js';
 import { createDataFile, dataFileOf } from '../log/data-file.js';
-import { examine } from './check.js';
 import { type Command, required, say, WrongUsage } from './command.js';
+import { examine } from './examine.js';
 
 export const restore: Command = {
   help: `restore --from FILE --data-dir DIR

@@ -121,24 +121,26 @@ export class EventLog {
   }
 
   private async commitQueue(): Promise<void> {
-    while (this.queue.length > 0) {
-      let group: QueuedWrite[] = [];
-      try {
-        this.requireSpace();
-        // Only a child transaction is rolled back by lmdb when its callback throws; a plain one would commit half of it.
-        const outcomes = await this.tables.root.childTransaction(() => {
-          group = this.queue.splice(0, WRITES_PER_COMMIT_MAX);
-          return group.map(({ write }) => write(this.writer));
-        });
-        for (const [index, { answer }] of group.entries()) answer(outcomes[index] as never);
-        this.tellCommit();
-      } catch (error) {
-        const hasBegun = group.length > 0;
-        for (const { fail } of hasBegun ? group : this.queue.splice(0)) fail(error);
-        if (hasBegun) this.writer.recallTail();
-      }
-    }
+    while (this.queue.length > 0) await this.commitNext();
     this.committing = undefined;
+  }
+
+  private async commitNext(): Promise<void> {
+    let group: QueuedWrite[] = [];
+    try {
+      this.requireSpace();
+      // Only a child transaction is rolled back by lmdb when its callback throws; a plain one would commit half of it.
+      const outcomes = await this.tables.root.childTransaction(() => {
+        group = this.queue.splice(0, WRITES_PER_COMMIT_MAX);
+        return group.map(({ write }) => write(this.writer));
+      });
+      for (const [index, { answer }] of group.entries()) answer(outcomes[index] as never);
+      this.tellCommit();
+    } catch (error) {
+      const hasBegun = group.length > 0;
+      for (const { fail } of hasBegun ? group : this.queue.splice(0)) fail(error);
+      if (hasBegun) this.writer.recallTail();
+    }
   }
 
   private tellCommit(): void {

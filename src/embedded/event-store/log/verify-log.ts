@@ -57,8 +57,14 @@ export function* problemsOf(tables: EventTables, progress: (keys: number) => voi
     const { streamNumber, revision } = decodeHead(value);
     if (streamNumber === NO_NUMBER) continue;
     streams++;
-    if (lastRevision(tables, streamNumber) !== revision)
-      yield `The head of ${key} says revision ${revision}, which is not its last event's.`;
+    try {
+      if (lastRevision(tables, streamNumber) !== revision) {
+        yield `The head of ${key} says revision ${revision}, which is not its last event's.`;
+      }
+    } catch (error) {
+      // Said already, of the block.
+      if (!(error instanceof DamagedBlock)) throw error;
+    }
   }
   return { events, streams, lastPosition: Number.isNaN(expectedPosition) ? 0 : expectedPosition - 1 };
 }
@@ -73,13 +79,9 @@ function* problemsOfBlock({ revisions, streams }: EventTables, cursor: EventCurs
     yield `The head of ${streamName} is that of another stream, or none.`;
 }
 
-/** Undefined where the stream has no event, or its last block cannot be read, which was said already. */
+/** @throws DamagedBlock */
 function lastRevision(tables: EventTables, streamNumber: number): number | undefined {
-  try {
-    for (const event of readStreamBackwards(tables, streamNumber, NUMBER_MAX, 0)) return event.revision;
-  } catch (error) {
-    if (!(error instanceof DamagedBlock)) throw error;
-  }
+  for (const event of readStreamBackwards(tables, streamNumber, NUMBER_MAX, 0)) return event.revision;
   return undefined;
 }
 
