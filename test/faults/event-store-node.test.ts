@@ -1,8 +1,9 @@
 /** The node is killed, its file cut, its directory contested: what was acknowledged is there, or the node says why not. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { type AppendResult, EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import { type ForkedNode, forkNode, temporaryDirectory } from '../support/event-store-node.js';
@@ -127,6 +128,47 @@ test('an append is on disk in the moment it is acknowledged', async () => {
   }
   const stored = await readEverything(connect(await start(dataDir, port)));
   expect(stored.filter(({ stream }) => stream === 's').map(({ id }) => id)).toEqual(ids);
+});
+
+const hasStrace = spawnSync('strace', ['-V']).status === 0;
+if (!hasStrace) console.warn('SKIPPED, since strace is not installed: an acknowledgement follows an fsync');
+(hasStrace ? test : test.skip)('an acknowledgement follows an fsync, for appends and deletions alike', async () => {
+  const dataDir = await newDirectory();
+  const trace = join(dataDir, 'trace');
+  const node = await start(dataDir);
+  const client = connect(node);
+  await client.appendToStream('s', jsonEvent({ type: 'Warm', data: {} }));
+  const strace = spawn('strace', [
+    '-f',
+    '-ttt',
+    '-e',
+    'trace=fsync,fdatasync,msync',
+    '-o',
+    trace,
+    '-p',
+    String(node.process.pid),
+  ]);
+  await once(strace.stderr, 'data');
+  const waits: [from: number, to: number][] = [];
+  const writes = [
+    () => client.appendToStream('s', jsonEvent({ type: 'Synced', data: {} })),
+    () => client.appendToStream('t', [jsonEvent({ type: 'Synced', data: {} }), jsonEvent({ type: 'Synced', data: {} })]),
+    () => client.setStreamMetadata('s', { maxCount: 5 }),
+    () => client.deleteStream('s'),
+    () => client.tombstoneStream('t'),
+  ];
+  for (const write of writes) {
+    const from = performance.timeOrigin + performance.now();
+    await write();
+    waits.push([from, performance.timeOrigin + performance.now()]);
+  }
+  await node.stop();
+  await once(strace, 'exit');
+  const times = (await readFile(trace, 'utf8'))
+    .split('\n')
+    .filter((line) => /sync/.test(line))
+    .map((line) => Number(line.split(/\s+/)[1]) * 1_000);
+  for (const [from, to] of waits) expect(times.filter((time) => time > from && time < to).length).toBeGreaterThan(0);
 });
 
 test('an append whose outcome a kill left unknown is written once by asking again', async () => {
