@@ -9,6 +9,16 @@ export const METADATA_TYPE: Buffer = Buffer.from('$metadata');
 const TRUNCATE_ALL = 2 ** 63;
 const SOFT_DELETED_JSON = '{"$tb":9223372036854775807}';
 
+/** What each system property has to be. */
+const KINDS = new Map<string, (value: unknown) => boolean>([
+  ['$maxCount', Number.isInteger],
+  ['$maxAge', Number.isInteger],
+  ['$tb', Number.isInteger],
+  ['$cacheControl', Number.isInteger],
+  ['$tmp', (value) => typeof value === 'boolean'],
+  ['$acl', isObject],
+]);
+
 /** The stream that a metadata stream is about; undefined where the name is not one of a metadata stream. */
 export const describedStream = (streamName: Buffer): Buffer | undefined =>
   streamName.length > PREFIX.length && streamName.subarray(0, PREFIX.length).equals(PREFIX)
@@ -25,9 +35,10 @@ export const METADATA_STREAM_LIMITS: StreamLimits = { ...NO_LIMITS, maxCount: 1 
  * nothing, and a number out of its range is as if it were not there.
  */
 export function limitsOf({ isJson, data }: ProposedEvent): StreamLimits {
-  const metadata = isJson ? parseObject(data) : undefined;
-  const { $maxCount: maxCount = 0, $maxAge: maxAgeSeconds = 0, $tb: truncateBefore = 0 } = metadata ?? {};
-  if (!Number.isInteger(maxCount) || !Number.isInteger(maxAgeSeconds) || !Number.isInteger(truncateBefore)) return NO_LIMITS;
+  const metadata = (isJson && parseObject(data)) || {};
+  const isValid = Object.entries(metadata).every(([name, value]) => KINDS.get(name)?.(value) ?? true);
+  if (!isValid) return NO_LIMITS;
+  const { $maxCount: maxCount = 0, $maxAge: maxAgeSeconds = 0, $tb: truncateBefore = 0 } = metadata;
   const within = (limit: unknown): number => Math.min(Math.max(0, limit as number), NUMBER_MAX - 1);
   return {
     maxCount: within(maxCount),
@@ -47,8 +58,12 @@ export const SOFT_DELETED_METADATA: Buffer = Buffer.from(SOFT_DELETED_JSON);
 function parseObject(data: Uint8Array): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString());
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 /** Where a read or a subscription stands, and the next page from there. */
-import type { EventCursor } from '../log/event-block.js';
+import { type EventCursor, TOMBSTONE_REVISION } from '../log/event-block.js';
 import { readAllBackwards, readAllForwards, readStreamBackwards, readStreamForwards } from '../log/event-readers.js';
 import { type EventTables, isTombstoned, NUMBER_MAX, type StreamHead } from '../log/event-tables.js';
 import { firstReadableRevision } from '../log/readable-events.js';
@@ -33,8 +33,8 @@ export function allBackwards(tables: EventTables, before: number): EventSource {
 }
 
 /**
- * The stream may come into being later: its head is looked up until it is there. One that is closed for ever throws
- * StreamDeleted.
+ * The stream may come into being later: its head is looked up until it is there. The tombstone of one that is closed for ever is its
+ * last event; after that it throws StreamDeleted.
  */
 export function streamForwards(
   tables: EventTables,
@@ -47,9 +47,12 @@ export function streamForwards(
     events: () => {
       const found = head();
       if (!found) return [];
-      if (isTombstoned(found)) throw new StreamDeleted(streamName);
-      if (next > found.revision) return [];
-      return readStreamForwards(tables, found.streamNumber, Math.max(next, firstReadableRevision(tables, found)));
+      if (next > found.revision) {
+        if (isTombstoned(found)) throw new StreamDeleted(streamName);
+        return [];
+      }
+      const first = isTombstoned(found) ? 0 : firstReadableRevision(tables, found);
+      return readStreamForwards(tables, found.streamNumber, Math.max(next, first));
     },
     pass: ({ revision }) => {
       next = revision + 1;
@@ -107,7 +110,8 @@ export function takePage(
       bytes += message.length;
       messages.push(message);
     }
-    if (isFull()) return { messages, scanned, lastPosition, isLast: false };
+    // Behind a tombstone is the end of its stream, which the next page finds.
+    if (isFull() || event.revision === TOMBSTONE_REVISION) return { messages, scanned, lastPosition, isLast: false };
   }
   return { messages, scanned, lastPosition, isLast: true };
 }

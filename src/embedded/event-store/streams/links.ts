@@ -7,13 +7,17 @@ import { firstReadableRevision } from '../log/readable-events.js';
 import { encodeEvent, encodeResolvedLink } from './read-response.js';
 
 const LINK_TYPE = Buffer.from('$>');
-const LINK_DATA = /^(\d{1,15})@(.+)$/s;
+const REVISION = /^\d{1,15}$/;
 
-/** Encodes an event as read, or a link together with the event that it resolves to, if that is still to be read. */
+/**
+ * Encodes an event as read, or a link together with the event that it resolves to, if that is still to be read. What does not begin
+ * with a revision is no link, whatever its type.
+ */
 export function encodeResolved(log: EventLog, event: EventCursor): Buffer {
   if (!event.hasType(LINK_TYPE)) return encodeEvent(event);
-  const [, revision, streamName] = LINK_DATA.exec(event.data.toString()) ?? [];
-  return encodeResolvedLink(event, streamName === undefined ? undefined : find(log, Buffer.from(streamName), Number(revision)));
+  const [revision = '', ...name] = event.data.toString().split('@');
+  if (!REVISION.test(revision)) return encodeEvent(event);
+  return encodeResolvedLink(event, find(log, Buffer.from(name.join('@')), Number(revision)));
 }
 
 function find(log: EventLog, streamName: Buffer, revision: number): EventCursor | undefined {

@@ -81,7 +81,9 @@ function sourceOfSubscription(log: EventLog, { streamName, from }: ReadRequest):
     return allForwards(log.tables, after + 1);
   }
   const head = () => log.head(streamName);
-  const after = from === 'start' ? -1 : from === 'end' ? (head()?.revision ?? -1) : from;
+  const found = head();
+  if (found && isTombstoned(found)) throw new StreamDeleted(streamName);
+  const after = from === 'start' ? -1 : from === 'end' ? (found?.revision ?? -1) : from;
   return streamForwards(log.tables, streamName, head, after + 1);
 }
 
