@@ -44,7 +44,8 @@ export async function startEventStoreNode(options: EventStoreNodeOptions): Promi
     log = await EventLog.open(dataDir, options.freeBytesMin);
     if (options.standardProjections) startStandardProjections(log);
     const server = await startNodeServer(log, { host, port, maxAppendSize, tls, users });
-    const connectionString = `esdb://${host}:${server.port}?tls=${tls !== undefined}`;
+    const authority = host.includes(':') ? `[${host}]` : host;
+    const connectionString = `esdb://${authority}:${server.port}?tls=${tls !== undefined}`;
     return { port: server.port, connectionString, close: closeOnce(server, log, unlock) };
   } catch (error) {
     await log?.close();
