@@ -84,6 +84,14 @@ describe('the commands', () => {
     expect(started.filter(isAlive)).toEqual([]);
   });
 
+  test('copy the event store to a file, and make an event store of it', async () => {
+    const backingUp = shell.find((block) => block.includes('event-store -- backup')) ?? '';
+    const { stdout } = await promisify(execFile)('bash', ['-euc', backingUp], { cwd: folder, env: environment() });
+    const [backedUp, restored] = stdout.trim().split('\n');
+    expect(backedUp).toMatch(/^backup\.mdb: \d+ events in \d+ streams, up to position \d+, /);
+    expect(restored).toBe(`elsewhere/event-store: ${/\d+ events in \d+ streams, up to position \d+/.exec(backedUp ?? '')?.[0]}.`);
+  });
+
   test('the next start finds the same key and the same balance', async () => {
     const before = filledIn['BALANCE'];
     running = await start();
