@@ -84,11 +84,11 @@ export class LogWriter {
       events.map(({ id }) => id),
     );
     if (refusal) return refusal;
-    if (events.length === 0) return { kind: 'appended', revision: head.revision, position: undefined };
     const described = describedStream(streamName);
     const describedHead = described ? this.storedHead(described) : NO_HEAD;
-    this.put(streamName, head, events, nowMs);
-    const position = this.nextPosition - 1;
+    if (events.length > 0) this.put(streamName, head, events, nowMs);
+    const position = events.length > 0 ? this.nextPosition - 1 : undefined;
+    // Also where nothing was appended: that, too, makes a deleted stream be there again.
     if (isSoftDeleted(head)) this.recreate(streamName, head.revision + 1, nowMs);
     if (described && isSoftDeleted(describedHead)) this.recreate(described, describedHead.revision + 1, nowMs);
     return { kind: 'appended', revision: head.revision + events.length, position };

@@ -7,10 +7,23 @@ export const APPEND_SIZE_MAX = 1024 * 1024;
 
 const TYPE_BYTES_MAX = 0xffff;
 
-/** As EventStoreDB counts it: payloads, and the type in UTF-16. */
-export function appendSize({ type, metadata, data }: ProposedEvent): number {
-  return 2 * type.length + metadata.length + data.length;
+/** Of all that an append carries, so that names and metadata have a bound, too. */
+const APPEND_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How much of an append has come. */
+export interface AppendSize {
+  /** Of the data alone, which is what EventStoreDB measures by its maximum. */
+  dataBytes: number;
+  bytes: number;
 }
+
+export function addTo(size: AppendSize, { type, metadata, data }: ProposedEvent): void {
+  size.dataBytes += data.length;
+  size.bytes += type.length + metadata.length + data.length;
+}
+
+export const isTooLarge = ({ dataBytes, bytes }: AppendSize, maxAppendSize: number): boolean =>
+  dataBytes > maxAppendSize || bytes > Math.max(maxAppendSize, APPEND_BYTES_MAX);
 
 /** Why events cannot be appended to a stream of this name. */
 export function refusalOf(streamName: Buffer, events: readonly ProposedEvent[] = []): string | undefined {

@@ -5,7 +5,7 @@ import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
 import type { CallError } from '../server/response-stream.js';
 import { parseUuid } from '../server/uuid.js';
-import { appendSize, refusalOf } from './append-limits.js';
+import { addTo, isTooLarge, refusalOf } from './append-limits.js';
 import { encodeAppendConflict, encodeAppended } from './append-response.js';
 import { appendTooLarge, invalidArgument, streamDeleted, TIMEOUT, writeFailureOf } from './call-errors.js';
 import { expectedRevisionOf } from './expected-revision.js';
@@ -17,7 +17,7 @@ export function appendEvents(
   callback: sendUnaryData<Buffer>,
 ): void {
   let options: AppendReq.Options | undefined;
-  let size = 0;
+  const size = { dataBytes: 0, bytes: 0 };
   let isRefused = false;
   const events: ProposedEvent[] = [];
   // At once: a client may send without end.
@@ -31,8 +31,8 @@ export function appendEvents(
     if (!proposed || isRefused) return;
     const event = toEvent(proposed);
     if (typeof event === 'string') return refuse(invalidArgument(event));
-    size += appendSize(event);
-    if (size > maxAppendSize) return refuse(appendTooLarge(maxAppendSize));
+    addTo(size, event);
+    if (isTooLarge(size, maxAppendSize)) return refuse(appendTooLarge(maxAppendSize));
     events.push(event);
   });
   call.on('end', async () => {

@@ -6,7 +6,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
 import type { ResponseStream } from '../server/response-stream.js';
-import { appendSize, refusalOf } from './append-limits.js';
+import { type AppendSize, addTo, isTooLarge, refusalOf } from './append-limits.js';
 import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
 import { writeFailureOf } from './call-errors.js';
@@ -20,7 +20,7 @@ interface ArrivingAppend {
   readonly correlationId: Buffer;
   readonly options: BatchAppendOptions;
   readonly events: ProposedEvent[];
-  bytes: number;
+  readonly size: AppendSize;
   refusal: string | undefined;
 }
 
@@ -57,20 +57,20 @@ export function batchAppendEvents(
   function take(append: ArrivingAppend, request: BatchAppendRequest): void {
     append.refusal ??= request.refusal;
     for (const event of request.events) {
-      append.bytes += appendSize(event);
+      addTo(append.size, event);
       // What is refused anyway is not kept.
-      if (append.bytes > maxAppendSize) append.events.length = 0;
+      if (isTooLarge(append.size, maxAppendSize)) append.events.length = 0;
       else append.events.push(event);
     }
   }
 
   async function complete(append: ArrivingAppend): Promise<void> {
     inFlight++;
-    bytesInFlight += append.bytes;
+    bytesInFlight += append.size.bytes;
     if (bytesInFlight > BYTES_IN_FLIGHT_MAX) call.pause();
     const answer = await answerTo(append).catch(writeFailureOf);
     inFlight--;
-    bytesInFlight -= append.bytes;
+    bytesInFlight -= append.size.bytes;
     // Without an answer the outcome is unknown, which is what the end of the call tells the client.
     if (!Buffer.isBuffer(answer)) return response.fail(answer);
     response.push(answer);
@@ -87,16 +87,16 @@ export function batchAppendEvents(
     if (bytesInFlight <= BYTES_IN_FLIGHT_MAX) call.resume();
   }
 
-  async function answerTo({ correlationId, options, events, bytes, refusal }: ArrivingAppend): Promise<Buffer> {
+  async function answerTo({ correlationId, options, events, size, refusal }: ArrivingAppend): Promise<Buffer> {
     if (Date.now() > options.deadlineMs) return encodeBatchAnswer(correlationId, options, { kind: 'deadline_exceeded' });
     const reason = refusal ?? refusalOf(options.streamName, events);
     if (reason) return encodeBadAppend(correlationId, options, reason);
-    if (bytes > maxAppendSize) return encodeAppendTooLarge(correlationId, options, maxAppendSize);
+    if (isTooLarge(size, maxAppendSize)) return encodeAppendTooLarge(correlationId, options, maxAppendSize);
     return encodeBatchAnswer(correlationId, options, await log.append({ ...options, events }));
   }
 }
 
 /** An append begins with the message that carries its options. */
 function startOf({ correlationId, options }: BatchAppendRequest): ArrivingAppend | undefined {
-  return options && { correlationId, options, events: [], bytes: 0, refusal: undefined };
+  return options && { correlationId, options, events: [], size: { dataBytes: 0, bytes: 0 }, refusal: undefined };
 }
