@@ -18,7 +18,9 @@ export interface Protocols {
 
 export interface Listener {
   readonly port: number;
-  /** Takes no more connections, and ends those that are left. */
+  /** Takes no more connections. */
+  stop(): void;
+  /** The same, and ends those that are left. */
   close(): Promise<void>;
 }
 
@@ -44,12 +46,15 @@ export async function listen(
   server.maxConnections = CONNECTIONS_MAX;
   await bound(server, address);
   const { port } = server.address() as { port: number };
-  const close = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-    });
-  return { port, close };
+  const closed = new Promise<void>((resolve) => {
+    server.once('close', resolve);
+  });
+  const close = (): Promise<void> => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    return closed;
+  };
+  return { port, stop: () => void server.close(), close };
 }
 
 /**

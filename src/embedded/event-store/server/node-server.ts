@@ -49,9 +49,11 @@ export async function startNodeServer(log: EventLog, options: NodeServerOptions)
     http1: (socket) => health.emit('connection', socket),
     http2: (socket) => (isClosing ? socket.destroy() : grpc.injectConnection(socket)),
   });
-  // The port stays open to the end: until then a health check is told that the node is going, and not that it is gone.
+  // Who comes now is to find the port closed, as it is when the node is gone: a client that were let in and cut off would take longer to
+  // find the next node. A health check that has its connection already is told.
   const close = async (): Promise<void> => {
     isClosing = true;
+    listener.stop();
     const stopped = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     await log.stop();
     for (const response of [...responses]) response.fail(NODE_CLOSING);
