@@ -1,11 +1,10 @@
 /** What only a node of our own promises: how it starts, stops and refuses. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  DeadlineExceededError,
   EventStoreDBClient,
   eventTypeFilter,
   jsonEvent,
@@ -17,7 +16,8 @@ import {
   UnavailableError,
 } from '@eventstore/db-client';
 import { afterEach, expect, test } from '@jest/globals';
-import { openTables, positionKey } from '../../src/embedded/event-store/log/event-tables.js';
+import { encodeBlock } from '../../src/embedded/event-store/log/event-block.js';
+import { openTables, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
 import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
 import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
 import { temporaryDirectory } from '../support/event-store-node.js';
@@ -130,10 +130,49 @@ test('closing does not wait for a subscriber that does not read', async () => {
   await node.close();
 });
 
-test('an append whose deadline has passed is not written', async () => {
+test('an append again whose events newer ones have superseded is refused, since they are gone', async () => {
   const client = connect(await start(await newDirectory()));
-  await expect(client.appendToStream('s', event(), { deadline: -60_000 })).rejects.toBeInstanceOf(DeadlineExceededError);
-  await expect(once(client.readStream('s'), 'data')).rejects.toBeInstanceOf(StreamNotFoundError);
+  await client.setStreamMetadata('s', { maxCount: 1 });
+  const events = [event(0), event(1)];
+  const first = await client.appendToStream('s', events, { expectedRevision: NO_STREAM });
+  expect(await client.appendToStream('s', events, { expectedRevision: NO_STREAM })).toEqual(first);
+  for (const n of [2, 3]) await client.appendToStream('s', event(n));
+  const again = client.appendToStream('s', events, { expectedRevision: NO_STREAM });
+  await expect(again).rejects.toMatchObject({ actualVersion: 3n });
+});
+
+test('a file of the first format is read, and goes on in the present one', async () => {
+  const dataDir = await newDirectory();
+  await (await start(dataDir)).close();
+  const streamName = Buffer.from('old');
+  const old = (revision: number) => {
+    const data = Buffer.from(JSON.stringify({ n: revision }));
+    const proposed = { id: randomBytes(16), type: Buffer.from('Numbered'), isJson: true, metadata: Buffer.alloc(0), data };
+    const block = encodeBlock({ createdMs: Date.now(), streamNumber: 1, firstRevision: revision, streamName }, [proposed]);
+    // That format had no checksum, which now lies between the version and the rest.
+    return Buffer.concat([Buffer.from([1]), block.subarray(5)]);
+  };
+  const tables = openTables(join(dataDir, 'events.mdb'));
+  await tables.root.transaction(() => {
+    for (const revision of [0, 1, 2]) {
+      tables.events.putSync(positionKey(revision + 1), old(revision));
+      tables.revisions.putSync(revisionKey(1, revision), positionKey(revision + 1));
+    }
+    // The head had the count for its only limit.
+    tables.streams.putSync(streamName, Buffer.concat([revisionKey(1, 2), positionKey(2)]));
+  });
+  verifyLog(tables);
+  await tables.root.close();
+
+  const client = connect(await start(dataDir));
+  const numbers = async (): Promise<unknown[]> => {
+    const found: unknown[] = [];
+    for await (const { event: stored } of client.readStream('old')) found.push(stored?.data);
+    return found;
+  };
+  expect(await numbers()).toEqual([{ n: 1 }, { n: 2 }]);
+  expect((await client.appendToStream('old', event(3), { expectedRevision: 2n })).position).toEqual({ commit: 4n, prepare: 4n });
+  expect(await numbers()).toEqual([{ n: 2 }, { n: 3 }]);
 });
 
 test('the maximum append size can be set', async () => {

@@ -79,7 +79,7 @@ function encodeBatchOutcome({ streamName, expectedRevision }: AppendQuestion, ou
       return bytesField(3, encodeSuccess(outcome.revision, outcome.position));
     case 'wrong_expected_revision':
       return encodeStatus(
-        status.FAILED_PRECONDITION,
+        status.ALREADY_EXISTS,
         'WrongExpectedVersion',
         'WrongExpectedVersion',
         Buffer.concat([encodeCurrent(outcome.currentRevision, 1), encodeExpected(expectedRevision, 3, 4, 5, 6)]),

@@ -7,7 +7,8 @@ import { firstReadableRevision } from '../log/readable-events.js';
 import { encodeEvent, encodeResolvedLink } from './read-response.js';
 
 const LINK_TYPE = Buffer.from('$>');
-const REVISION = /^\d{1,15}$/;
+const REVISION = /^(\d{1,15}|-1)$/;
+const NEWEST = -1;
 
 /**
  * Encodes an event as read, or a link together with the event that it resolves to, if that is still to be read. What does not begin
@@ -20,9 +21,10 @@ export function encodeResolved(log: EventLog, event: EventCursor): Buffer {
   return encodeResolvedLink(event, find(log, Buffer.from(name.join('@')), Number(revision)));
 }
 
-function find(log: EventLog, streamName: Buffer, revision: number): EventCursor | undefined {
+function find(log: EventLog, streamName: Buffer, wanted: number): EventCursor | undefined {
   const head = log.head(streamName);
   if (!head || isTombstoned(head) || isSoftDeleted(head)) return undefined;
+  const revision = wanted === NEWEST ? head.revision : wanted;
   if (revision > head.revision || revision < firstReadableRevision(log.tables, head)) return undefined;
   for (const event of readStreamForwards(log.tables, head.streamNumber, revision)) {
     return event.revision === revision ? event : undefined;
