@@ -107,7 +107,11 @@ export class PriceBook {
     for (;;) {
       const booked = this.models.get(id) ?? new BookedModel(id);
       const at = Math.max(this.clock.now(), booked.head.at);
-      if (booked.head.knows(cause.commandId)) return { model: booked.published(command.effectiveAt ?? at) };
+      if (booked.head.knows(cause.commandId)) {
+        // Of what another process has published, following may have heard the first event only.
+        await this.read(priceStream(id), booked.head);
+        return { model: booked.published(command.effectiveAt ?? Math.max(at, booked.head.at)) };
+      }
       if (onlyIfMissing && booked.model.versions.length > 0) return { model: booked.published(Number.POSITIVE_INFINITY) };
       const decision = publishModelDecider.decide(command, booked.model, at);
       if ('rejection' in decision) return decision;

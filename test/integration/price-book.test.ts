@@ -223,6 +223,24 @@ describe('the seed', () => {
   });
 });
 
+test('processes that start at once publish the same models, each once, and all of them know the prices', async () => {
+  const starters = await Promise.all(Array.from({ length: 8 }, openBook));
+  const refused = await Promise.all(starters.map((book) => book.publishMissing(SEED_CATALOGUE, seedCause)));
+  expect(refused.flat()).toEqual([]);
+  for (const book of starters) {
+    expect(book.list().map(({ priceVersion }) => priceVersion)).toEqual(SEED_CATALOGUE.map(({ catalogue: { id } }) => `${id}@1`));
+  }
+});
+
+test('a book that has heard the first half of a publication hears the other before it answers a repetition', async () => {
+  const [command, again] = [model('0.000001'), cause()];
+  await (await openBook()).publish(command, again);
+  const late = new PriceBook(store, { now: () => now });
+  for (const stream of ['models', 'price-acme/one']) late['apply']((await eventsOf(stream))[0] as StoredEvent);
+  expect(late.resolve('one')).toBeUndefined();
+  expect(await late.publish(command, again)).toMatchObject({ model: { priceVersion: 'acme/one@1' } });
+});
+
 test('a book goes on when the event store comes back', async () => {
   const { port } = node;
   const there = await openBook();
