@@ -195,6 +195,17 @@ describe('a damaged file', () => {
     await expect(forkNode(dataDir)).rejects.toThrow(/events\.mdb is damaged: The block at position 1 is damaged/);
   });
 
+  test('a file that is another one, or of nothing but zeros, is refused by name and left as it is', async () => {
+    const dataDir = await newDirectory();
+    const file = join(dataDir, 'events.mdb');
+    for (const content of [Buffer.from('SQLite format 3\0'.repeat(1_000)), Buffer.alloc(20_000)]) {
+      await writeFile(file, content);
+      await expect(forkNode(dataDir)).rejects.toThrow(/events\.mdb is damaged: it does not begin as an event store file does/);
+      expect(await readFile(file)).toEqual(content);
+      expect(check(dataDir).status).toBe(1);
+    }
+  });
+
   test('whichever page is lost, the node starts with everything, or refuses by name, and a check never calls it well', async () => {
     const dataDir = await newDirectory();
     const node = await forkNode(dataDir);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { type AppendResult, EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
+import { type AppendResult, EventStoreDBClient, jsonEvent, START } from '@eventstore/db-client';
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import { type ForkedNode, forkNode, temporaryDirectory } from '../support/event-store-node.js';
 
@@ -185,6 +185,47 @@ test('an append whose outcome a kill left unknown is written once by asking agai
   const ids = (await readEverything(again)).map(({ id }) => id);
   expect(ids).toHaveLength(51);
   expect(new Set(ids)).toEqual(new Set([ids[0], ...events.map(({ id }) => id)]));
+});
+
+test('a subscription that a kill ended goes on after the last event it saw, and misses and repeats none', async () => {
+  const dataDir = await newDirectory();
+  const node = await start(dataDir);
+  const seen: { id: string; position: bigint }[] = [];
+  // Resolves when the subscription has failed, or has seen the event named.
+  const follow = async (client: EventStoreDBClient, lastId?: string): Promise<void> => {
+    const last = seen.at(-1)?.position;
+    const fromPosition = last === undefined ? START : { commit: last, prepare: last };
+    const subscription = client.subscribeToAll({ fromPosition });
+    try {
+      for await (const { event } of subscription) {
+        if (event) seen.push({ id: event.id, position: event.position.commit });
+        if (event?.id === lastId) return;
+      }
+    } catch {
+      expect(lastId).toBeUndefined();
+    } finally {
+      await subscription.unsubscribe().catch(() => {});
+    }
+  };
+  const following = follow(connect(node));
+  await appendUntilItBreaks(connect(node), 'followed', () => node.process.kill('SIGKILL'));
+  await following;
+  expect(seen.length).toBeGreaterThan(0);
+
+  const again = connect(await start(dataDir, node.port));
+  const last = jsonEvent({ type: 'Last', data: {} });
+  await again.appendToStream('s', last);
+  await follow(again, last.id);
+  expect(seen.map(({ id }) => id)).toEqual((await readEverything(again)).map(({ id }) => id));
+});
+
+test('of many processes that find the lock of one killed, one gets the directory', async () => {
+  const dataDir = await newDirectory();
+  await (await start(dataDir)).kill();
+  const starts = await Promise.allSettled(Array.from({ length: 6 }, () => start(dataDir)));
+  const refused = starts.filter((outcome) => outcome.status === 'rejected');
+  expect(refused).toHaveLength(5);
+  for (const { reason } of refused) expect(String(reason)).toMatch(/in use by process \d+/);
 });
 
 test('a second process on the directory is refused by name of the first, which goes on', async () => {

@@ -2,7 +2,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
@@ -158,6 +158,23 @@ describe('check', () => {
     expect(existsSync(join(folder, 'b-lock'))).toBe(false);
   });
 
+  test('leaves the lock file of a node that is running, which tells the node who reads', async () => {
+    const folder = await newFolder();
+    await start(folder);
+    const { ino } = await stat(join(folder, 'events.mdb-lock'));
+    expect(run('check', '--file', join(folder, 'events.mdb')).status).toBe(0);
+    expect((await stat(join(folder, 'events.mdb-lock'))).ino).toBe(ino);
+  });
+
+  test('does not call damaged what the system refuses', async () => {
+    const folder = await newFolder();
+    const { status, stdout } = run('check', '--file', folder);
+    expect({ status, stdout }).toEqual({
+      status: 1,
+      stdout: expect.stringMatching(/^The event store file .+ cannot be opened: EISDIR.+\n$/),
+    });
+  });
+
   test('names what is not there', async () => {
     const folder = await newFolder();
     expect(run('check', '--data-dir', folder)).toMatchObject({
@@ -188,6 +205,15 @@ describe('a node', () => {
     expect(stderr).toContain(line);
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('names a directory that cannot be made', async () => {
+    const file = join(await newFolder(), 'file');
+    await writeFile(file, '');
+    expect(run('--data-dir', file)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^The directory .+file cannot be made: EEXIST.+\n$/),
+    });
   });
 
   test('tells its connection string to a person, and a port that is taken by name', async () => {

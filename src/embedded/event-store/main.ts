@@ -45,6 +45,6 @@ function end(error: Error & { commitError?: Error; code?: unknown }): never {
   const isWrongUsage = error instanceof WrongUsage || String(error.code).startsWith('ERR_PARSE_ARGS');
   const { message } = error.commitError ?? error;
   const reason = error.commitError ? `The event store ends, since the disk has refused a commit: ${message}.` : message;
-  process.stderr.write(`${reason}${isWrongUsage ? ' See --help.' : ''}\n`);
+  process.stderr.write(`${reason.replace(/\.?$/, '.')}${isWrongUsage ? ' See --help.' : ''}\n`);
   process.exit(isWrongUsage ? 2 : 1);
 }

@@ -37,6 +37,8 @@ async function copy(from: string, to: string): Promise<void> {
   const timer = setInterval(() => progress(`${megabytes(existsSync(to) ? statSync(to).size : 0)} copied`), 500);
   try {
     await root.backup(to, true);
+  } catch (error) {
+    throw new Error(`The copy to ${to} failed: ${(error as Error).message}.`);
   } finally {
     clearInterval(timer);
     progress('');

@@ -16,15 +16,18 @@ and may be run while a node is running. Exit status 1 if anything is wrong.`,
     const path = file ?? dataFileOf(dataDir as string);
     if (!existsSync(path))
       throw new WrongUsage(dataDir === undefined ? `There is no file ${path}.` : `There is no event store in ${dataDir}.`);
+    // LMDB makes a lock file beside a backup. One that was there may be that of a running node, which learns from it who reads.
+    const lock = `${path}-lock`;
+    const hadLock = existsSync(lock);
     const { problems, problemsTotal, facts } = await examine(path);
-    if (file !== undefined) rmSync(`${file}-lock`, { force: true });
+    if (!hadLock) rmSync(lock, { force: true });
     if (problems.length === 0 && facts) {
       say(`All is well: ${facts.events} events in ${facts.streams} streams, up to position ${facts.lastPosition}.`);
       return 0;
     }
     for (const problem of problems) say(problem);
     if (problemsTotal > problems.length) say(`… and ${problemsTotal - problems.length} more.`);
-    say(`${path} is damaged. Restore it from a backup.`);
+    if (facts) say(`${path} is damaged. Restore it from a backup.`);
     return 1;
   },
 };

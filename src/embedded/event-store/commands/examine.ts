@@ -35,7 +35,9 @@ export async function examine(file: string): Promise<Examination> {
   });
   const [code, signal] = await once(child, 'close');
   progress('');
-  return examination ?? { problems: [`LMDB cannot walk over ${file} (${signal ?? code}): ${last}`], problemsTotal: 1 };
+  if (examination) return examination;
+  const reason = `LMDB cannot walk over it (${signal ?? `status ${code}`})${last && `: ${last}`}`;
+  return { problems: [describeOpenFailure(file, new Error(reason)).message], problemsTotal: 1 };
 }
 
 /** What runs in that process; not for people, and in no help. */

@@ -10,7 +10,7 @@ const LOCK_FILE = 'node.lock';
 
 /** Returns how to give the directory back. Throws when a living process has it. */
 export function lockDataDirectory(dataDir: string): () => void {
-  mkdirSync(dataDir, { recursive: true });
+  makeDirectory(dataDir);
   const lock = join(dataDir, LOCK_FILE);
   const mine = `${process.pid} ${startOf(process.pid)}\n`;
   const candidate = `${lock}.${process.pid}`;
@@ -23,6 +23,14 @@ export function lockDataDirectory(dataDir: string): () => void {
   return () => {
     if (readIfPresent(lock) === mine) rmSync(lock);
   };
+}
+
+function makeDirectory(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+  } catch (error) {
+    throw new Error(`The directory ${dataDir} cannot be made: ${(error as Error).message}.`);
+  }
 }
 
 function tryLink(candidate: string, lock: string): boolean {
