@@ -1,6 +1,7 @@
 import type { AccountEvent, LotAmount } from '../../src/accounts/domain/accounts.events.js';
 import { minus, nano, nanoFromText, plus, ZERO } from '../../src/kernel/credits.js';
 import { type Instant, instantFromText } from '../../src/kernel/time.js';
+import { ACCOUNT_PREFIX, accountOf, unknownEvent } from '../runtime/account-facts.projection.js';
 import type { Fact, Projection } from '../runtime/projection.js';
 import type { AccountBalance, BalanceRows, BalanceTables } from './balance-tables.projection.js';
 import {
@@ -15,8 +16,6 @@ import {
   spend,
 } from './row-changes.projection.js';
 
-const STREAM_PREFIX = 'account-';
-
 /**
  * What has this account, and what may this key spend? For every account, to the nano-credit, over all of its lots:
  * total_earned = Σ remaining + total_spent + total_expired + total_clawed_back + total_cash_refunded,
@@ -25,7 +24,7 @@ const STREAM_PREFIX = 'account-';
 export const balances: Projection<BalanceTables> = {
   name: 'balances',
   version: 3,
-  streamPrefixes: [STREAM_PREFIX],
+  streamPrefixes: [ACCOUNT_PREFIX],
   keys: {
     accounts: ['accountId'],
     lots: ['accountId', 'lotId'],
@@ -224,14 +223,5 @@ function refunded(rows: BalanceRows, account: AccountBalance, data: DataOf<'Gene
 
 const takeFrom = (rows: BalanceRows, accountId: string, parts: readonly LotAmount[]): bigint =>
   changeLots(rows, accountId, parts, (part) => ({ remaining: -part }));
-
-function accountOf({ stream }: Fact): string {
-  if (!stream.startsWith(STREAM_PREFIX)) throw new Error(`stream ${stream} is no account's`);
-  return stream.slice(STREAM_PREFIX.length);
-}
-
-function unknownEvent(event: never): never {
-  throw new Error(`unknown event of an account: ${(event as { type: string }).type}`);
-}
 
 const lotOf = ({ lotId }: { readonly lotId: string }): string => lotId;

@@ -1,12 +1,12 @@
 import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
 import { instantFromText } from '../../src/kernel/time.js';
 import { monthAfter, monthBefore, type PeriodEvent } from '../../src/periods/domain/periods.events.js';
+import { ACCOUNT_PREFIX, accountOf } from '../runtime/account-facts.projection.js';
 import type { Fact, Projection } from '../runtime/projection.js';
 import type { Closing, JournalRows, JournalTables, ReservationMonth, Sums } from './journal-tables.projection.js';
 import { heldBy, type Known, type Postings, postingsOf } from './postings.projection.js';
 import { lotsOf, referenceOf, reservationOf } from './touched.projection.js';
 
-const ACCOUNT_PREFIX = 'account-';
 const PERIOD_PREFIX = 'period-';
 const CLOSING = { id: 'closing' } as const;
 const NONE_CLOSED: Closing = { ...CLOSING, first: null, closedThrough: null };
@@ -193,8 +193,3 @@ function linesText({ lines }: Postings): string {
 }
 
 const monthOf = ({ metadata }: Fact): string => metadata.occurredAt.slice(0, 'yyyy-mm'.length);
-
-function accountOf({ stream }: Fact): string {
-  if (!stream.startsWith(ACCOUNT_PREFIX)) throw new Error(`stream ${stream} is no account's`);
-  return stream.slice(ACCOUNT_PREFIX.length);
-}

@@ -1,4 +1,5 @@
 import type { AccountEvent, LotAmount } from '../../src/accounts/domain/accounts.events.js';
+import { unknownEvent } from '../runtime/account-facts.projection.js';
 import {
   ADJUSTMENTS,
   AVAILABLE,
@@ -168,7 +169,3 @@ export function heldBy(holds: readonly LotAmount[], known: Pick<Known, 'classOf'
 
 const sumOf = (parts: readonly LotAmount[]): bigint => parts.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
 const totalOf = (held: ByLotClass): bigint => held.top_up + held.promo + held.goodwill;
-
-function unknownEvent(event: never): never {
-  throw new Error(`unknown event of an account: ${(event as { type: string }).type}`);
-}

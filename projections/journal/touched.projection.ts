@@ -1,4 +1,5 @@
 import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
+import { unknownEvent } from '../runtime/account-facts.projection.js';
 
 /** The lots whose class the postings of an event depend on. Throws where the event is unknown. */
 export function lotsOf(event: AccountEvent): readonly string[] {
@@ -31,7 +32,7 @@ export function lotsOf(event: AccountEvent): readonly string[] {
     case 'CreditsAdjusted':
       return event.data.lines.map(lotOf);
   }
-  throw new Error(`unknown event of an account: ${(event as { type: string }).type}`);
+  return unknownEvent(event);
 }
 
 /** The reservation that an event makes, extends or ends. */

@@ -1,12 +1,11 @@
 import type { AccountEvent } from '../../src/accounts/domain/accounts.events.js';
 import { plus } from '../../src/kernel/credits.js';
 import { type Instant, instantFromText } from '../../src/kernel/time.js';
+import { ACCOUNT_PREFIX, accountOf, unknownEvent } from '../runtime/account-facts.projection.js';
 import type { Fact, Projection } from '../runtime/projection.js';
 import { countsOf, NOTHING_USED } from './counts.projection.js';
 import { type ChargeEvent, evolveGeneration, type GenerationEvent } from './generation.projection.js';
 import type { UsageOfSpan, UsageTables } from './usage-tables.projection.js';
-
-const STREAM_PREFIX = 'account-';
 
 /**
  * What was used: call by call, and by account, key, model, provider and hour or day of UTC. A call counts when it is charged, so a
@@ -16,7 +15,7 @@ const STREAM_PREFIX = 'account-';
 export const usage: Projection<UsageTables> = {
   name: 'usage',
   version: 2,
-  streamPrefixes: [STREAM_PREFIX],
+  streamPrefixes: [ACCOUNT_PREFIX],
   keys: {
     generations: ['accountId', 'generationId'],
     hours: ['accountId', 'hour', 'keyId', 'model', 'provider'],
@@ -124,12 +123,3 @@ const isCharge = (event: GenerationEvent): event is ChargeEvent =>
 
 const hourOf = (occurredAt: string): string => occurredAt.slice(0, 'yyyy-mm-ddThh'.length);
 const dayOf = (occurredAt: string): string => occurredAt.slice(0, 'yyyy-mm-dd'.length);
-
-function accountOf({ stream }: Fact): string {
-  if (!stream.startsWith(STREAM_PREFIX)) throw new Error(`stream ${stream} is no account's`);
-  return stream.slice(STREAM_PREFIX.length);
-}
-
-function unknownEvent(event: never): never {
-  throw new Error(`unknown event of an account: ${(event as { type: string }).type}`);
-}
