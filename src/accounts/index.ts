@@ -12,6 +12,7 @@ export {
   reason as reasonSchema,
 } from './administration-bodies.js';
 export { keyIdOfHash, newAccountId, newApiKey, SECRET_BYTES } from './api-key-secrets.js';
+export { commandOnce } from './command-once.js';
 export type { AccountCommand, AccountRejection } from './domain/account.decider.js';
 export { type Account, type ApiKey, closedReservation, isOpen, spentInWindow } from './domain/account.js';
 export type { Quote as ReservationQuote } from './domain/accounts.events.js';

@@ -1,10 +1,11 @@
+import { commandOnce } from '../accounts/index.js';
 import type { Cause } from '../event-store/envelope.js';
 import { nano, nanoFromText } from '../kernel/credits.js';
 import { type ChargedGeneration, findGenerations } from './charged-generations.js';
 import { accountDisputeId, type Dispute } from './domain/dispute.js';
 import type { DecidedRefund, DisputeCarriedOut, DisputeDecided, DisputeEffect } from './domain/disputes.events.js';
 import { closedName, type Effect, findEffects, refundedName } from './find-effects.js';
-import { ask, type Consequences, sumOf } from './freeze-payment.js';
+import { type Consequences, sumOf } from './freeze-payment.js';
 
 /**
  * Brings a decision onto the account. Each command has a name that the account knows for ever, so however often this is done, by
@@ -31,7 +32,7 @@ async function endAtAccount(context: Consequences, dispute: Dispute, cause: Caus
   const command = { type: isWon ? 'UnfreezeLots' : 'ClawBackCredits', disputeId } as const;
   // The names that a closing by hand has: whoever comes second finds it done.
   const name = `${isWon ? 'win' : 'lose'}-dispute:${disputeId}`;
-  const { rejection } = await ask(context, opened.accountId, command, name, cause);
+  const { rejection } = await commandOnce(context.accounts, opened.accountId, command, name, cause);
   if (rejection && rejection.reason !== 'dispute_ended')
     throw new Error(`the account refuses to end ${disputeId}: ${rejection.reason}`);
   const closed = closedName(disputeId);
@@ -101,7 +102,7 @@ async function refundOne(
     if (known) throw new Error(`the account knows another refund as ${refundId}`);
     const paid = { debits, shortfall: nano(shortfall) };
     const command = { type: 'RefundGeneration', refundId, generationId, amount, reason, intoExpired, paid } as const;
-    const { rejection } = await ask(context, accountId, command, `refund:${refundId}`, cause);
+    const { rejection } = await commandOnce(context.accounts, accountId, command, `refund:${refundId}`, cause);
     if (!rejection) return true;
     // Another process was faster, with what could be refunded then.
     if (rejection.reason === 'refund_conflict') {

@@ -1,5 +1,5 @@
 import type { LotAmount } from '../accounts/domain/accounts.events.js';
-import type { AccountCommand, AccountWriter, Answer } from '../accounts/index.js';
+import { type AccountWriter, commandOnce } from '../accounts/index.js';
 import type { Cause } from '../event-store/envelope.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { type NanoCredits, nanoFromText } from '../kernel/credits.js';
@@ -29,7 +29,7 @@ export async function freezePayment(context: Consequences, dispute: Dispute, cau
     if (known && known.paymentId !== paymentId) throw new Error(`the account knows another dispute as ${disputeId}`);
     if (!known) {
       const command = { type: 'FreezeLots', disputeId, paymentId, amount } as const;
-      const { rejection } = await ask(context, accountId, command, `dispute:${disputeId}`, cause);
+      const { rejection } = await commandOnce(context.accounts, accountId, command, `dispute:${disputeId}`, cause);
       if (rejection?.reason === 'dispute_exceeds_payment' && rejection.disputable > 0n) {
         amount = rejection.disputable;
         continue;
@@ -47,15 +47,5 @@ export async function freezePayment(context: Consequences, dispute: Dispute, cau
     return { round, accountDisputeId: disputeId, claimed, frozen: sumOf(lots).toString(), position: effect.position };
   }
 }
-
-/** A command has its effect once under its name, whoever asks. */
-export const ask = (
-  { accounts }: Consequences,
-  accountId: string,
-  command: AccountCommand,
-  name: string,
-  { correlationId, actor, commandId }: Cause,
-): Promise<Answer> =>
-  accounts.execute(accountId, command, { commandId: `${accountId}:${name}`, correlationId, causationId: commandId, actor });
 
 export const sumOf = (parts: readonly LotAmount[]): bigint => parts.reduce((sum, { amount }) => sum + BigInt(amount), 0n);

@@ -1,4 +1,4 @@
-import type { Account, AccountCommand, AccountWriter, Answer } from '../accounts/index.js';
+import { type Account, type AccountWriter, commandOnce } from '../accounts/index.js';
 import type { Cause } from '../event-store/envelope.js';
 import type { EventStore } from '../event-store/event-store.js';
 import { nano } from '../kernel/credits.js';
@@ -77,7 +77,7 @@ async function adjust(
     const lines = linesOf(account);
     if (!lines || lines.length === 0) return lines && 0n;
     const command = { type: 'AdjustCredits', adjustmentId, lines, requestedBy, approvedBy, reason } as const;
-    const { rejection } = await ask(context, accountId, command, adjustmentId, cause);
+    const { rejection } = await commandOnce(context.accounts, accountId, command, adjustmentId, cause);
     if (!rejection) return lines.reduce((sum, { amount }) => sum + amount, 0n);
   }
   return undefined;
@@ -115,8 +115,8 @@ async function refund(
 ): Promise<bigint> {
   const refundId = `${REPRICE}${repricingId}:${generationId}`;
   for (let amount = planned; ; ) {
-    const answer = await ask(
-      context,
+    const answer = await commandOnce(
+      context.accounts,
       accountId,
       {
         type: 'RefundGeneration',
@@ -142,13 +142,3 @@ async function refund(
     amount = rejection.refundable;
   }
 }
-
-/** A command has its effect once under its name, whoever asks. */
-const ask = (
-  { accounts }: CarryingOut,
-  accountId: string,
-  command: AccountCommand,
-  name: string,
-  { correlationId, actor, commandId }: Cause,
-): Promise<Answer> =>
-  accounts.execute(accountId, command, { commandId: `${accountId}:${name}`, correlationId, causationId: commandId, actor });
