@@ -1,8 +1,7 @@
 import type { KeyObject } from 'node:crypto';
-import type { RawEvent } from '../event-store/read-wire.js';
 import { type Checkpoint, checkpointFrom, keyIdOf, verifyCheckpoint } from './checkpoints/checkpoint.js';
 import { leafHash, verifyInclusion } from './checkpoints/merkle-tree.js';
-import { EVIDENCE_FORMAT, type EvidenceEvent, type EvidenceStream } from './evidence.js';
+import { EVIDENCE_FORMAT, type EvidenceEvent, type EvidenceStream, rawOf } from './evidence.js';
 import { AccountAudit, type AccountFigures } from './rules/account-audit.js';
 import { PriceVersions } from './rules/account-audit-prices.js';
 import type { Json, Problem } from './rules/account-audit-rules.js';
@@ -31,11 +30,17 @@ export function checkEvidence(file: Json, publicKey: KeyObject): EvidenceReport 
   const account = file.account as EvidenceStream;
   const problems: Problem[] = [];
   const prices = new PriceVersions();
-  for (const stream of file.prices as EvidenceStream[]) problems.push(...readPrices(stream.events.map(rawOf(stream)), prices));
+  for (const stream of file.prices as EvidenceStream[])
+    problems.push(
+      ...readPrices(
+        stream.events.map((event) => rawOf(stream.stream, event)),
+        prices,
+      ),
+    );
 
   const audit = new AccountAudit(account.stream, prices);
   let head = NO_EVENT;
-  for (const event of account.events.map(rawOf(account))) {
+  for (const event of account.events.map((event) => rawOf(account.stream, event))) {
     const link = verifyLink(head, event);
     head = link.head;
     problems.push(...link.problems);
@@ -54,18 +59,6 @@ export function checkEvidence(file: Json, publicKey: KeyObject): EvidenceReport 
     problems: [...problems, ...wrong],
   };
 }
-
-const rawOf =
-  ({ stream }: EvidenceStream) =>
-  ({ id, type, revision, position, data, metadata }: EvidenceEvent): RawEvent => ({
-    id,
-    type,
-    stream,
-    revision,
-    position: BigInt(position),
-    dataText: data,
-    metadataText: metadata,
-  });
 
 /** The events of the file against the signed tree. A proven event proves those before it in its stream, by the chain. */
 function checkProofs(file: Json, account: EvidenceStream, publicKey: KeyObject) {

@@ -19,6 +19,17 @@ export interface EvidenceEvent {
   readonly metadata: string;
 }
 
+/** An event of evidence as the store has it. */
+export const rawOf = (stream: string, { id, type, revision, position, data, metadata }: EvidenceEvent): RawEvent => ({
+  id,
+  type,
+  stream,
+  revision,
+  position: BigInt(position),
+  dataText: data,
+  metadataText: metadata,
+});
+
 export interface EvidenceStream {
   readonly stream: string;
   readonly events: readonly EvidenceEvent[];
@@ -83,6 +94,7 @@ async function newestCheckpoint(store: EventStore): Promise<Checkpoint | undefin
   return undefined;
 }
 
+/** What evidence keeps of an event; `rawOf` turns it back. */
 const stored = ({ id, type, revision, position, dataText, metadataText }: RawEvent): EvidenceEvent => ({
   id,
   type,

@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { canonicalJson } from '../event-store/canonical-json.js';
 import { eventId } from '../event-store/envelope.js';
-import type { RawEvent } from '../event-store/read-wire.js';
 import { checkpointFrom, keyIdOf, verifyCheckpoint } from './checkpoints/checkpoint.js';
 import { leafHash, verifyInclusion } from './checkpoints/merkle-tree.js';
+import { rawOf } from './evidence.js';
 import { GENERATION_EVIDENCE_FORMAT, lotsOf, type PackedEvent, summaryOf, versionsOf } from './generation-evidence.js';
 import { PriceVersions, recomputeCost } from './rules/account-audit-prices.js';
 import type { Json } from './rules/account-audit-rules.js';
@@ -34,7 +34,7 @@ export function checkGenerationEvidence(pack: Json, publicKey: KeyObject): strin
     // Twice, a refund would be shown as two.
     if (seen.has(where)) wrong.push(`${where} is there twice`);
     seen.add(where);
-    const hash = recomputedHash(rawOf(event));
+    const hash = recomputedHash(rawOf(event.stream, event));
     if (hash === undefined || JSON.parse(event.metadata).hash !== hash) wrong.push(`${where} is not what was hashed`);
     else if (event.id !== eventId(hash)) wrong.push(`${where} has an id that is not its own`);
     const { stream, revision, leafIndex, path } = pack.proofs[index] ?? {};
@@ -83,13 +83,3 @@ function checkCost(events: readonly PackedEvent[]): string[] {
     return [`the cost cannot be computed again: ${(error as Error).message}`];
   }
 }
-
-const rawOf = ({ id, type, stream, revision, position, data, metadata }: PackedEvent): RawEvent => ({
-  id,
-  type,
-  stream,
-  revision,
-  position: BigInt(position),
-  dataText: data,
-  metadataText: metadata,
-});
