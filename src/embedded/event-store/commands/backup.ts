@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createDataFile, dataFileOf, requireFullLength } from '../log/data-file.js';
+import { dataFileOf, requireFullLength } from '../log/data-file.js';
 import { openTablesToRead } from '../log/event-tables.js';
+import { copyChecked } from './checked-copy.js';
 import { type Command, megabytes, progressOn, required, say, WrongUsage } from './command.js';
-import { examine } from './examine.js';
 
 export const backup: Command = {
   help: `backup --data-dir DIR --to FILE
@@ -18,13 +18,8 @@ was acknowledged before is in it.`,
     if (!existsSync(from)) throw new WrongUsage(`There is no event store in ${dataDir}.`);
     if (existsSync(to)) throw new WrongUsage(`${to} exists already. A backup never replaces another: choose another name.`);
     requireFullLength(from);
-    let summary = '';
-    await createDataFile(to, async (unfinished) => {
-      await copy(from, unfinished);
-      const { problems, facts } = await examine(unfinished);
-      if (problems.length > 0 || !facts) throw new Error(`The event store in ${dataDir} is damaged: ${problems[0]}`);
-      summary = `${facts.events} events in ${facts.streams} streams, up to position ${facts.lastPosition}`;
-    });
+    const damaged = `The event store in ${dataDir} is damaged`;
+    const summary = await copyChecked(to, (unfinished) => copy(from, unfinished), damaged);
     say(`${to}: ${summary}, ${megabytes(statSync(to).size)}.`);
     return 0;
   },

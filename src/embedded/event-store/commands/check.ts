@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { dataFileOf } from '../log/data-file.js';
 import { type Command, say, WrongUsage } from './command.js';
-import { examine } from './examine.js';
+import { examine, summaryOf } from './examine.js';
 
 export const check: Command = {
   help: `check --data-dir DIR | --file FILE
@@ -22,7 +22,7 @@ and may be run while a node is running. Exit status 1 if anything is wrong.`,
     const { problems, problemsTotal, facts } = await examine(path);
     if (!hadLock) rmSync(lock, { force: true });
     if (problems.length === 0 && facts) {
-      say(`All is well: ${facts.events} events in ${facts.streams} streams, up to position ${facts.lastPosition}.`);
+      say(`All is well: ${summaryOf(facts)}.`);
       return 0;
     }
     for (const problem of problems) say(problem);

@@ -17,6 +17,9 @@ export interface Examination {
   readonly facts?: LogFacts | undefined;
 }
 
+export const summaryOf = ({ events, streams, lastPosition }: LogFacts): string =>
+  `${events} events in ${streams} streams, up to position ${lastPosition}`;
+
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const COMMAND = 'examine';
 const PROBLEMS_TOLD_MAX = 20;

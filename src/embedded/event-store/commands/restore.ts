@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { lockDataDirectory } from '../log/data-directory-lock.js';
-import { createDataFile, dataFileOf } from '../log/data-file.js';
+import { dataFileOf } from '../log/data-file.js';
+import { copyChecked } from './checked-copy.js';
 import { type Command, required, say, WrongUsage } from './command.js';
-import { examine } from './examine.js';
 
 export const restore: Command = {
   help: `restore --from FILE --data-dir DIR
@@ -20,13 +20,7 @@ Makes an event store of a backup, after it has checked the copy. Refuses a direc
       const to = dataFileOf(dataDir);
       if (existsSync(to))
         throw new WrongUsage(`${dataDir} has an event store already. Choose an empty directory, or move it away.`);
-      let summary = '';
-      await createDataFile(to, async (unfinished) => {
-        await copyFile(from, unfinished);
-        const { problems, facts } = await examine(unfinished);
-        if (problems.length > 0 || !facts) throw new Error(`${from} is no whole backup: ${problems[0]}`);
-        summary = `${facts.events} events in ${facts.streams} streams, up to position ${facts.lastPosition}`;
-      });
+      const summary = await copyChecked(to, (unfinished) => copyFile(from, unfinished), `${from} is no whole backup`);
       say(`${dataDir}: ${summary}.`);
       return 0;
     } finally {
