@@ -4,8 +4,9 @@ import { EventStore } from '../../src/event-store/event-store.js';
 import { ApiError } from '../../src/http/api-error.js';
 import { GatewayClock } from '../../src/http/clock.js';
 import type { Instant } from '../../src/kernel/time.js';
+import { projectionBehind } from '../runtime/fresh-enough.js';
 import type { KeySpending } from './balance-tables.projection.js';
-import { type Balances, FreshBalances, RETRY_AFTER_SECONDS } from './fresh-balances.js';
+import { type Balances, FreshBalances } from './fresh-balances.js';
 import { PastBalances } from './past-balances.js';
 import type { Question } from './question.js';
 
@@ -30,7 +31,7 @@ export class AskedBalances {
       const balances = await this.fresh.read(accountId, keyId, position);
       if (balances) return { ...balances, at: this.clock.now() };
       // Who presents a key has an account; what the administration names need not be there.
-      throw keyId !== undefined || (await this.isOpened(accountId)) ? projectionBehind() : accountNotFound();
+      throw keyId !== undefined || (await this.isOpened(accountId)) ? balanceBehind() : accountNotFound();
     }
     const past = await this.past.read(accountId, asOf);
     if (!past) throw notThereThen('account');
@@ -42,7 +43,7 @@ export class AskedBalances {
   async readKey(question: Question): Promise<AskedRows & { readonly key: KeySpending }> {
     const { key, ...rows } = await this.read(question);
     if (key) return { ...rows, key };
-    throw question.asOf === undefined ? projectionBehind() : notThereThen('key');
+    throw question.asOf === undefined ? balanceBehind() : notThereThen('key');
   }
 
   private async isOpened(accountId: string): Promise<boolean> {
@@ -51,10 +52,7 @@ export class AskedBalances {
   }
 }
 
-const projectionBehind = (): ApiError =>
-  new ApiError(503, 'projection_behind', 'The balance is not up to date yet, please try again', {
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  });
+const balanceBehind = (): ApiError => projectionBehind('The balance is');
 
 export const accountNotFound = (): ApiError =>
   new ApiError(404, 'account_not_found', 'There is no such account', { param: 'user_id', metadata: { error_type: 'not_found' } });

@@ -11,7 +11,7 @@ import { accountBalanceEntity, keySpendingEntity, lotBalanceEntity } from './bal
 import { balances } from './balances.projection.js';
 
 const FRESH_TIMEOUT_MS = 2_000;
-export const RETRY_AFTER_SECONDS = 1;
+const RETRY_AFTER_SECONDS = 1;
 
 export interface Balances {
   readonly account: AccountBalance;

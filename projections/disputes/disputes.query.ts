@@ -1,8 +1,8 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { DataSource } from 'typeorm';
 import type { DisputeState } from '../../src/disputes/domain/disputes.events.js';
-import { ApiError } from '../../src/http/api-error.js';
 import type { Instant } from '../../src/kernel/time.js';
+import { freshEnough, projectionBehind } from '../runtime/fresh-enough.js';
 import { Freshness } from '../runtime/freshness.js';
 import { disputeEntity } from './disputes.entity.js';
 import { type DisputeRow, disputes } from './disputes.projection.js';
@@ -37,10 +37,7 @@ export class ListDisputesHandler implements IQueryHandler<ListDisputes> {
 
   async execute({ asked }: ListDisputes): Promise<readonly DisputeRow[]> {
     const { state, accountId, respondByBefore, after, limit, position } = asked;
-    if (!(await this.freshness.waitFor(disputes, position, FRESH_TIMEOUT_MS)))
-      throw new ApiError(503, 'projection_behind', 'The disputes are not up to date yet, please try again', {
-        retryAfterSeconds: 1,
-      });
+    await freshEnough(this.freshness, disputes, position, FRESH_TIMEOUT_MS, () => projectionBehind('The disputes are'));
     const query = this.dataSource.manager
       .createQueryBuilder(disputeEntity, 'dispute')
       .orderBy('dispute.disputeId', 'ASC')

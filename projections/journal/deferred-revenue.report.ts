@@ -20,7 +20,7 @@ import {
 import { journal } from './journal.projection.js';
 import { readAtOnce } from './journal-reads.js';
 import { type Figures, readFigures } from './ledger-figures.js';
-import { periodOf } from './report-scope.js';
+import { monthAskedOf } from './report-scope.js';
 
 /** What the columns between opening and closing are the movements of, each with the sign that it has for the liability. */
 const MOVEMENTS: readonly Readonly<Record<LotClass, LedgerAccount>>[] = [
@@ -72,7 +72,7 @@ export class DeferredRevenueReport implements Report {
   /** One page: a row for each class. */
   async *pages(scope: ReportScope, after: string | undefined): AsyncIterable<ReportPage> {
     if (after !== undefined) return;
-    const asked = { period: periodOf(scope), upTo: scope.upTo, accountId: scope.accountId };
+    const asked = monthAskedOf(scope);
     const figures = await readAtOnce(this.dataSource, asked, (manager) => readFigures(manager, asked));
     yield { rows: rollForward(figures), cursor: 'end' };
   }

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { ApiError } from '../../src/http/api-error.js';
+import { freshEnough, projectionBehind } from '../runtime/fresh-enough.js';
 import { Freshness } from '../runtime/freshness.js';
 import { journal } from './journal.projection.js';
 import { JournalStopped, readAtOnce } from './journal-reads.js';
@@ -26,18 +27,16 @@ export class FreshJournal {
     { accountId, position }: { readonly accountId: string | undefined; readonly position: bigint },
     read: (manager: EntityManager) => Promise<Rows>,
   ): Promise<Rows> {
-    if (!(await this.freshness.waitFor(journal, position, FRESH_TIMEOUT_MS)))
-      throw unavailable('projection_behind', 'The journal is not up to date yet, please try again');
+    await freshEnough(this.freshness, journal, position, FRESH_TIMEOUT_MS, () => projectionBehind('The journal is'));
     try {
       return await readAtOnce(this.dataSource, { accountId, upTo: undefined }, read);
     } catch (error) {
       this.logger.error({ msg: 'the journal cannot be read', error: (error as Error).message });
       if (error instanceof JournalStopped)
         throw new ApiError(500, 'journal_incomplete', 'The journal is stopped at an event that cannot be read');
-      throw unavailable('read_model_unavailable', 'The journal cannot be read at the moment, please try again');
+      throw new ApiError(503, 'read_model_unavailable', 'The journal cannot be read at the moment, please try again', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
     }
   }
 }
-
-const unavailable = (code: string, message: string): ApiError =>
-  new ApiError(503, code, message, { retryAfterSeconds: RETRY_AFTER_SECONDS });

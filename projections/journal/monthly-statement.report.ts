@@ -4,7 +4,7 @@ import type { Report, ReportColumn, ReportPage, ReportRow, ReportScope } from '.
 import { Freshness } from '../runtime/freshness.js';
 import { journal } from './journal.projection.js';
 import { readAtOnce } from './journal-reads.js';
-import { periodOf } from './report-scope.js';
+import { monthAskedOf } from './report-scope.js';
 import { type Place, placeAfter, placeFromCursor, readStatement, START } from './statement-rows.js';
 
 const PAGE_ROWS = 5_000;
@@ -49,7 +49,7 @@ export class MonthlyStatementReport implements Report {
    * cursor says what the last row of its page did, so that the balance runs on.
    */
   async *pages(scope: ReportScope, after: string | undefined): AsyncIterable<ReportPage> {
-    const asked = { period: periodOf(scope), upTo: scope.upTo, accountId: scope.accountId };
+    const asked = monthAskedOf(scope);
     let rows: ReportRow[] = [];
     let place: Place | undefined = after === undefined ? START : placeFromCursor(after);
     while (place !== undefined) {

@@ -1,8 +1,14 @@
 import type { ReportScope } from '../../src/kernel/report.js';
 import { instantToText } from '../../src/kernel/time.js';
 
-/** The month that a scope covers, `yyyy-mm`. Throws where it covers something else. */
-export function periodOf({ from, until }: Pick<ReportScope, 'from' | 'until'>): string {
+/** What a scope asks the journal. Throws where it covers something else than a month. */
+export const monthAskedOf = (scope: ReportScope) => ({
+  period: periodOf(scope),
+  upTo: scope.upTo,
+  accountId: scope.accountId,
+});
+
+function periodOf({ from, until }: ReportScope): string {
   const day = new Date(from);
   const month = Date.UTC(day.getUTCFullYear(), day.getUTCMonth());
   const next = Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1);

@@ -6,7 +6,7 @@ import { CHART } from './chart.projection.js';
 import { journal } from './journal.projection.js';
 import { readAtOnce } from './journal-reads.js';
 import { readFigures } from './ledger-figures.js';
-import { periodOf } from './report-scope.js';
+import { monthAskedOf } from './report-scope.js';
 
 /** Every ledger account of a month: opening, debits, credits, closing. Debits equal credits; openings and closings sum to zero. */
 @Injectable()
@@ -38,7 +38,7 @@ export class TrialBalanceReport implements Report {
   /** One page: the chart. */
   async *pages(scope: ReportScope, after: string | undefined): AsyncIterable<ReportPage> {
     if (after !== undefined) return;
-    const asked = { period: periodOf(scope), upTo: scope.upTo, accountId: scope.accountId };
+    const asked = monthAskedOf(scope);
     const figures = await readAtOnce(this.dataSource, asked, (manager) => readFigures(manager, asked));
     const rows = CHART.map(({ ledgerAccount, type, normalSide }) => {
       const { opening, debits, credits } = figures.get(ledgerAccount) ?? { opening: 0n, debits: 0n, credits: 0n };

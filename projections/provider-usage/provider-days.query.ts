@@ -1,9 +1,9 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { Between, DataSource } from 'typeorm';
 import { AccountUnreadable } from '../../src/event-store/errors.js';
-import { ApiError } from '../../src/http/api-error.js';
+import { freshEnough, projectionBehind } from '../runtime/fresh-enough.js';
 import { Freshness } from '../runtime/freshness.js';
-import { findStop, readStoppedStreams } from '../runtime/stopped-streams.js';
+import { findAnyStop } from '../runtime/stopped-streams.js';
 import { providerDayEntity } from './provider-usage.entity.js';
 import { type ProviderDay, providerUsage } from './provider-usage.projection.js';
 
@@ -32,12 +32,10 @@ export class GetProviderDaysHandler implements IQueryHandler<GetProviderDays> {
   ) {}
 
   async execute({ provider, firstDay, lastDay, position }: GetProviderDays): Promise<readonly ProviderDay[]> {
-    if (!(await this.freshness.waitFor(providerUsage, position, FRESH_TIMEOUT_MS)))
-      throw new ApiError(503, 'projection_behind', 'The usage is not up to date yet, please try again', { retryAfterSeconds: 5 });
+    await freshEnough(this.freshness, providerUsage, position, FRESH_TIMEOUT_MS, () => projectionBehind('The usage is', 5));
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      const [stream] = (await readStoppedStreams(manager, providerUsage)).sort();
-      const stop = stream === undefined ? undefined : await findStop(manager, providerUsage, stream);
-      if (stream !== undefined && stop) throw new AccountUnreadable(stream, stop.revision, stop.eventType);
+      const stop = await findAnyStop(manager, providerUsage);
+      if (stop) throw new AccountUnreadable(stop.stream, stop.revision, stop.eventType);
       return manager.find(providerDayEntity, {
         where: { provider, day: Between(firstDay, lastDay) },
         order: { day: 'ASC', upstreamModel: 'ASC' },

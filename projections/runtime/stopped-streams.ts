@@ -84,6 +84,16 @@ export async function findStop(
   return row && { revision: BigInt(row.revision), eventType: row.event_type };
 }
 
+/** The first, by its name, of the streams that are stopped; undefined where none is. Ask in the snapshot that the rows are read in. */
+export async function findAnyStop(
+  database: Querying,
+  projection: Named,
+): Promise<{ stream: string; revision: bigint; eventType: string } | undefined> {
+  const [stream] = (await readStoppedStreams(database, projection)).sort();
+  const stop = stream === undefined ? undefined : await findStop(database, projection, stream);
+  return stop && { ...stop, stream: stream as string };
+}
+
 /**
  * A condition of a query: the projection has not stopped the stream that an SQL expression names. For lists, which would name a
  * stopped stream for ever: its rows no longer change.

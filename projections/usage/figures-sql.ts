@@ -41,7 +41,7 @@ export const COUNTED = [
 ] as const;
 /** Whose usage, and of what: the order of a page's rows. */
 export const USER = ['account_id', 'key_id', 'model', 'provider'] as const;
-const COLUMN: Readonly<Record<Dimension, string>> = {
+export const COLUMN: Readonly<Record<Dimension, string>> = {
   account: 'account_id',
   key: 'key_id',
   model: 'model',

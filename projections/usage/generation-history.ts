@@ -7,7 +7,7 @@ import { readCheckpoint } from '../runtime/checkpoint.js';
 import { evolveGeneration, type GenerationEvent } from './generation.projection.js';
 import { generationEntity } from './usage.entity.js';
 import { usage } from './usage.projection.js';
-import { projectionBehind, UsageRowsReader } from './usage-rows.js';
+import { UsageRowsReader, usageBehind } from './usage-rows.js';
 import type { Generation, Place } from './usage-tables.projection.js';
 
 /** An event of a generation, in its place. */
@@ -71,7 +71,7 @@ export class GenerationHistory {
     for await (const stored of this.store.readBackwards(accountStream(accountId))) {
       if (stored.position <= position) break;
       read += 1;
-      if (read > READ_BACK_MAX) throw projectionBehind();
+      if (read > READ_BACK_MAX) throw usageBehind();
       const one = toldOf(stored, generationId);
       if (!one) continue;
       told.push(one);

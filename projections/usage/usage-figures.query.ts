@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { ApiError } from '../../src/http/api-error.js';
-import { figuresSql } from './figures-sql.js';
+import { COLUMN, figuresSql } from './figures-sql.js';
 import type { Dimension, UsageQuestion } from './usage-question.js';
 import { UsageRowsReader } from './usage-rows.js';
 
@@ -44,20 +44,11 @@ export class GetUsageFiguresHandler implements IQueryHandler<GetUsageFigures> {
   }
 }
 
-const GROUP_COLUMN: Readonly<Record<Dimension, string>> = {
-  account: 'account_id',
-  key: 'key_id',
-  model: 'model',
-  provider: 'provider',
-  day: 'day',
-  hour: 'hour',
-};
-
 /** A row of `figuresSql`. */
 export const figuresOf = (row: Readonly<Record<string, string>>, groupBy: readonly Dimension[]): UsageFigures => {
   const count = (name: string): bigint => BigInt(row[name] as string);
   return {
-    group: Object.fromEntries(groupBy.map((dimension) => [dimension, row[GROUP_COLUMN[dimension]] as string])),
+    group: Object.fromEntries(groupBy.map((dimension) => [dimension, row[COLUMN[dimension]] as string])),
     requests: count('requests'),
     estimatedRequests: count('estimated_requests'),
     promptTokens: count('prompt_tokens'),

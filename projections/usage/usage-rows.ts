@@ -3,8 +3,9 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { accountStream } from '../../src/accounts/domain/accounts.events.js';
 import { AccountUnreadable } from '../../src/event-store/errors.js';
 import { ApiError } from '../../src/http/api-error.js';
+import { freshEnough, projectionBehind } from '../runtime/fresh-enough.js';
 import { Freshness } from '../runtime/freshness.js';
-import { findStop, readStoppedStreams } from '../runtime/stopped-streams.js';
+import { findAnyStop, findStop } from '../runtime/stopped-streams.js';
 import { usage } from './usage.projection.js';
 
 const FRESH_TIMEOUT_MS = 2_000;
@@ -27,9 +28,7 @@ export class UsageRowsReader {
     read: (manager: EntityManager) => Promise<Rows>,
     timeoutMs = FRESH_TIMEOUT_MS,
   ): Promise<Rows> {
-    if (!(await this.freshness.waitFor(usage, position, timeoutMs))) {
-      throw projectionBehind();
-    }
+    await freshEnough(this.freshness, usage, position, timeoutMs, usageBehind);
     return this.read(accountId, read);
   }
 
@@ -55,12 +54,10 @@ export class UsageRowsReader {
 
 /** Where an account, or any of them, is stopped. */
 async function stopOf(manager: EntityManager, accountId: string | undefined) {
-  const stream = accountId === undefined ? (await readStoppedStreams(manager, usage)).sort()[0] : accountStream(accountId);
-  const stop = stream === undefined ? undefined : await findStop(manager, usage, stream);
-  return stop && { ...stop, stream: stream as string };
+  if (accountId === undefined) return findAnyStop(manager, usage);
+  const stream = accountStream(accountId);
+  const stop = await findStop(manager, usage, stream);
+  return stop && { ...stop, stream };
 }
 
-export const projectionBehind = (): ApiError =>
-  new ApiError(503, 'projection_behind', 'The usage is not up to date yet, please try again', {
-    retryAfterSeconds: RETRY_AFTER_SECONDS,
-  });
+export const usageBehind = (): ApiError => projectionBehind('The usage is');
