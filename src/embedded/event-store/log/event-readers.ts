@@ -1,18 +1,23 @@
 /**
  * Walks over the log, a block at a time. Each generator yields one cursor that it moves; nothing survives the next step.
  * They are synchronous and short-lived: a caller takes a page, sends it, and starts again from where it stopped, so that no
- * LMDB snapshot is held while a slow client reads.
+ * LMDB snapshot is held while a slow client reads. They throw DamagedBlock at a block that is not what it was, or not where.
  */
-import { EventCursor } from './event-block.js';
+import { DamagedBlock, EventCursor } from './event-block.js';
 import { type EventTables, NUMBER_MAX, positionKey, revisionKey } from './event-tables.js';
+
+const OUT_OF_ORDER = 'it is not where it was written';
 
 /** Events at `position` and after it. */
 export function* readAllForwards({ events }: EventTables, position: number): Generator<EventCursor> {
   const cursor = new EventCursor();
   const start = blockKeyAtOrBefore(events, position) ?? positionKey(position);
+  let end = 0;
   for (const { key, value } of events.getRange({ start })) {
     const firstPosition = key.readUIntBE(0, 6);
     cursor.load(value, firstPosition);
+    if (firstPosition < end) throw new DamagedBlock(firstPosition, OUT_OF_ORDER);
+    end = firstPosition + cursor.count;
     for (let index = Math.max(0, position - firstPosition); index < cursor.count; index++) {
       cursor.moveTo(index);
       yield cursor;
@@ -24,9 +29,12 @@ export function* readAllForwards({ events }: EventTables, position: number): Gen
 export function* readAllBackwards({ events }: EventTables, position: number): Generator<EventCursor> {
   if (position === 0) return;
   const cursor = new EventCursor();
+  let next = Number.POSITIVE_INFINITY;
   for (const { key, value } of events.getRange({ start: positionKey(position - 1), reverse: true })) {
     const firstPosition = key.readUIntBE(0, 6);
     cursor.load(value, firstPosition);
+    if (firstPosition + cursor.count > next) throw new DamagedBlock(firstPosition, OUT_OF_ORDER);
+    next = firstPosition;
     for (let index = Math.min(cursor.count, position - firstPosition) - 1; index >= 0; index--) {
       cursor.moveTo(index);
       yield cursor;
@@ -41,7 +49,7 @@ export function* readStreamForwards(tables: EventTables, streamNumber: number, r
   const start = first ?? revisionKey(streamNumber, revision);
   const range = tables.revisions.getRange({ start, end: revisionKey(streamNumber + 1, 0) });
   for (const { key, value } of range) {
-    loadBlock(tables, cursor, value);
+    loadBlock(tables, cursor, key, value);
     for (let index = Math.max(0, revision - key.readUIntBE(6, 6)); index < cursor.count; index++) {
       cursor.moveTo(index);
       yield cursor;
@@ -58,7 +66,7 @@ export function* readStreamBackwards(
 ): Generator<EventCursor> {
   const cursor = new EventCursor();
   for (const { key, value } of tables.revisions.getRange(downTo(streamNumber, revision))) {
-    loadBlock(tables, cursor, value);
+    loadBlock(tables, cursor, key, value);
     for (let index = Math.min(cursor.count - 1, revision - key.readUIntBE(6, 6)); index >= 0; index--) {
       cursor.moveTo(index);
       if (cursor.revision < first) return;
@@ -86,8 +94,15 @@ function beforeStream(streamNumber: number): Buffer {
   return revisionKey(streamNumber - 1, NUMBER_MAX);
 }
 
-function loadBlock({ events }: EventTables, cursor: EventCursor, position: Buffer): void {
+/** The checksum is the block's own; that it is the one meant, its header says. */
+function loadBlock({ events }: EventTables, cursor: EventCursor, revision: Buffer, position: Buffer): void {
+  const firstPosition = position.readUIntBE(0, 6);
+  const streamNumber = revision.readUIntBE(0, 6);
+  const firstRevision = revision.readUIntBE(6, 6);
   const block = events.get(position);
-  if (!block) throw new Error(`event store: the index names position ${position.readUIntBE(0, 6)}, where no event is`);
-  cursor.load(block, position.readUIntBE(0, 6));
+  if (!block) throw new DamagedBlock(firstPosition, 'the index names it, and it is not there');
+  cursor.load(block, firstPosition);
+  if (cursor.streamNumber !== streamNumber || cursor.revision !== firstRevision) {
+    throw new DamagedBlock(firstPosition, 'the index means another one');
+  }
 }
