@@ -5,8 +5,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  BACKWARDS,
+  END,
   EventStoreDBClient,
   eventTypeFilter,
+  FORWARDS,
   jsonEvent,
   MaxAppendSizeExceededError,
   NO_STREAM,
@@ -17,7 +20,7 @@ import {
 } from '@eventstore/db-client';
 import { afterEach, expect, test } from '@jest/globals';
 import { encodeBlock } from '../../src/embedded/event-store/log/event-block.js';
-import { openTables, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
+import { openTables, openTablesToRead, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
 import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
 import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
 import { temporaryDirectory } from '../support/event-store-node.js';
@@ -173,6 +176,54 @@ test('a file of the first format is read, and goes on in the present one', async
   expect(await numbers()).toEqual([{ n: 1 }, { n: 2 }]);
   expect((await client.appendToStream('old', event(3), { expectedRevision: 2n })).position).toEqual({ commit: 4n, prepare: 4n });
   expect(await numbers()).toEqual([{ n: 2 }, { n: 3 }]);
+});
+
+test('an index that names the block of another stream, or one that is not there, fails the read and never serves it', async () => {
+  const dataDir = await newDirectory();
+  const node = await start(dataDir);
+  const before = connect(node);
+  for (const stream of ['a', 'b', 'c']) await before.appendToStream(stream, event());
+  await node.close();
+  const tables = openTables(join(dataDir, 'events.mdb'));
+  await tables.root.transaction(() => {
+    tables.revisions.putSync(revisionKey(1, 0), positionKey(2));
+    tables.revisions.putSync(revisionKey(2, 0), positionKey(9));
+  });
+  await tables.root.close();
+  const client = connect(await start(dataDir));
+  for (const [stream, position] of Object.entries({ a: 2, b: 9 })) {
+    for (const direction of [FORWARDS, BACKWARDS] as const) {
+      const read = once(client.readStream(stream, { direction, fromRevision: direction === FORWARDS ? START : END }), 'data');
+      await expect(read).rejects.toMatchObject({
+        code: 15,
+        message: expect.stringContaining(`block at position ${position} is`),
+      });
+    }
+  }
+  expect((await once(client.readStream('c'), 'data'))[0].event.streamId).toBe('c');
+});
+
+test('a file that has lost a table is refused, and one from before there were counters is whole', async () => {
+  const dataDir = await newDirectory();
+  const file = join(dataDir, 'events.mdb');
+  const node = await start(dataDir);
+  await connect(node).appendToStream('s', event());
+  await node.close();
+  const tables = openTables(file);
+  tables.counters.dropSync();
+  await tables.root.close();
+  const withoutCounters = openTablesToRead(file);
+  verifyLog(withoutCounters);
+  await withoutCounters.root.close();
+  await (await start(dataDir)).close();
+
+  const again = openTables(file);
+  again.revisions.dropSync();
+  await again.root.close();
+  for (const _ of [1, 2]) {
+    await expect(start(dataDir)).rejects.toThrow(/events\.mdb is damaged: its table revisions is missing/);
+  }
+  expect(() => openTablesToRead(file)).toThrow('its table revisions is missing');
 });
 
 test('the maximum append size can be set', async () => {

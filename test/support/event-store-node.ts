@@ -51,7 +51,7 @@ export async function forkNode(dataDir: string, port = 0, ...options: string[]):
   const exited = once(child, 'exit');
   const ready = once(child, 'message');
   const isReady = await Promise.race([ready.then(() => true), once(child, 'close').then(() => false)]);
-  if (!isReady) throw new Error(stderr.trim());
+  if (!isReady) throw new Error(stderr.trim() || `It ended without a word: ${child.signalCode ?? `status ${child.exitCode}`}.`);
   const [message] = (await ready) as [{ port: number }];
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     child.kill(signal);

@@ -6,7 +6,7 @@ import { createDataFile, dataFileOf, describeOpenFailure, makeFullLength } from 
 import { NO_STREAM } from './decide-append.js';
 import { FREE_BYTES_MIN, requireDiskSpace } from './disk-space.js';
 import { lastPosition } from './event-readers.js';
-import { type EventTables, isTombstoned, openTables, type StreamHead, storedHead } from './event-tables.js';
+import { createTables, type EventTables, isTombstoned, openTables, type StreamHead, storedHead } from './event-tables.js';
 import { type Append, type Deletion, LogWriter, type WriteOutcome } from './log-writer.js';
 import { describedStream, METADATA_STREAM_LIMITS } from './stream-metadata.js';
 import { verifyLog } from './verify-log.js';
@@ -39,7 +39,7 @@ export class EventLog {
   /** Rejects when the file is damaged or cannot be opened. */
   static async open(dataDir: string, freeBytesMin: number = FREE_BYTES_MIN): Promise<EventLog> {
     const file = dataFileOf(dataDir);
-    await createDataFile(file, (path) => openTables(path).root.close());
+    await createDataFile(file, createTables);
     let tables: EventTables | undefined;
     let removePadding: (() => void) | undefined;
     try {

@@ -25,13 +25,33 @@ export interface EventTables {
   readonly counters: Database<Buffer, Buffer>;
 }
 
-/** For reading alone, beside a node that writes. */
-export const openTablesToRead = (file: string): EventTables => openTables(file, true);
+/** Those that every file has. The first ones had no counters; a node adds them, a reader cannot. */
+const TABLES_ALWAYS = ['events', 'revisions', 'streams'];
 
-export function openTables(file: string, readOnly = false): EventTables {
+/** Makes an empty file. */
+export const createTables = (file: string): Promise<void> => tablesOf(openRoot(file, false)).root.close();
+
+/** @throws where a table is missing: LMDB would begin it anew, and all that it held would seem never to have been. */
+export const openTables = (file: string): EventTables => tablesOf(withAllTables(openRoot(file, false)));
+
+/** For reading alone, beside a node that writes. Throws as `openTables` does. */
+export const openTablesToRead = (file: string): EventTables => tablesOf(withAllTables(openRoot(file, true)));
+
+function openRoot(path: string, readOnly: boolean): RootDatabase {
   // overlappingSync makes a commit visible before it is on disk. Off, the promise of a transaction is the fsync, and no
   // subscriber sees an event that a power cut could still take back.
-  const root = open({ path: file, noSubdir: true, overlappingSync: false, mapSize: MAP_SIZE, maxDbs: 8, readOnly });
+  return open({ path, noSubdir: true, overlappingSync: false, mapSize: MAP_SIZE, maxDbs: 8, readOnly });
+}
+
+function withAllTables(root: RootDatabase): RootDatabase {
+  const present = new Set(root.getKeys());
+  const missing = TABLES_ALWAYS.find((name) => !present.has(name));
+  if (missing === undefined) return root;
+  root.close();
+  throw new Error(`its table ${missing} is missing`);
+}
+
+function tablesOf(root: RootDatabase): EventTables {
   const table = (name: string): Database<Buffer, Buffer> => root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
   return {
     root,

@@ -30,8 +30,8 @@ export function removeSuperseded(tables: EventTables, head: StreamHead): void {
   if (removed > 0) tables.counters.putSync(REMOVED, positionKey(removedCount(tables) + removed));
 }
 
-/** Events that were removed since the log began. */
-export const removedCount = ({ counters }: EventTables): number => counters.get(REMOVED)?.readUIntBE(0, 6) ?? 0;
+/** Events that were removed since the log began. A file from before anything was removed has no counters until a node opens it. */
+export const removedCount = ({ counters }: Partial<EventTables>): number => counters?.get(REMOVED)?.readUIntBE(0, 6) ?? 0;
 
 /** The first block of the stream that begins at a revision or after it. */
 function nextBlock({ revisions }: EventTables, start: Buffer, streamNumber: number): Buffer | undefined {
