@@ -6,6 +6,7 @@ import { addServices, OPEN_PATHS, STREAMING_PATHS } from './grpc-services.js';
 import { healthServer } from './health.js';
 import { listen, type Tls } from './listener.js';
 import { NODE_CLOSING } from './response-stream.js';
+import { wholeRequests } from './whole-requests.js';
 import { writeAhead } from './write-ahead.js';
 
 export interface NodeServerOptions {
@@ -39,7 +40,7 @@ export async function startNodeServer(log: EventLog, options: NodeServerOptions)
     'grpc.max_concurrent_streams': STREAMS_MAX,
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-    interceptors: [...(users ? [requireCredentials(users, OPEN_PATHS)] : []), writeAhead(STREAMING_PATHS)],
+    interceptors: [wholeRequests, ...(users ? [requireCredentials(users, OPEN_PATHS)] : []), writeAhead(STREAMING_PATHS)],
   });
   const { responses } = addServices(server, log, { maxAppendSize });
   const grpc = server.createConnectionInjector(ServerCredentials.createInsecure());

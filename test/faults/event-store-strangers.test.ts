@@ -1,0 +1,232 @@
+/** Bytes that no client of ours would send, and calls that end in the middle: the node says no, and serves everybody else. */
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { createConnection, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import {
+  BACKWARDS,
+  END,
+  EventStoreDBClient,
+  eventTypeFilter,
+  jsonEvent,
+  type ResolvedEvent,
+  START,
+  StreamNotFoundError,
+} from '@eventstore/db-client';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { bytesField, varintField } from '../../src/embedded/event-store/server/protobuf.js';
+import { type ForkedNode, forkNode, temporaryDirectory } from '../support/event-store-node.js';
+
+let dataDir: string;
+let node: ForkedNode;
+let client: EventStoreDBClient;
+let socket: Socket;
+let session: ClientHttp2Session;
+const sessions: ClientHttp2Session[] = [];
+
+// A process of its own: what keeps the node busy for ever must not keep the test so, too.
+beforeAll(() => {
+  execFileSync('npm', ['run', 'build'], { stdio: 'ignore' });
+});
+
+beforeEach(async () => {
+  dataDir = await temporaryDirectory();
+  node = await forkNode(dataDir);
+  client = EventStoreDBClient.connectionString(node.connectionString);
+  openSession();
+});
+
+afterEach(async () => {
+  for (const opened of sessions.splice(0)) opened.destroy();
+  await client.dispose();
+  await node.kill();
+  await rm(dataDir, { recursive: true });
+});
+
+function openSession(): void {
+  socket = createConnection(node.port, '127.0.0.1');
+  session = connect(`http://127.0.0.1:${node.port}`, { createConnection: () => socket });
+  session.on('error', () => {});
+  sessions.push(session);
+}
+
+/** The node is there for others. */
+const goesOn = async (): Promise<void> => {
+  expect((await client.appendToStream('beside', jsonEvent({ type: 'Beside', data: {} }))).success).toBe(true);
+};
+
+async function eventsOf(store: EventStoreDBClient, stream: string): Promise<ResolvedEvent[]> {
+  const events: ResolvedEvent[] = [];
+  for await (const event of store.readStream(stream)) events.push(event);
+  return events;
+}
+
+const text = (field: number, content: string): Buffer => bytesField(field, Buffer.from(content));
+const message = (field: number, ...fields: Buffer[]): Buffer => bytesField(field, Buffer.concat(fields));
+const streamNamed = (name: string): Buffer => message(1, text(3, name));
+const uuid = (field: number): Buffer => message(field, text(2, randomUUID()));
+const typed = (type: string): Buffer => message(2, text(1, 'type'), text(2, type));
+
+/** AppendReq: the options, then an event each. */
+const appendOptions = (stream: string): Buffer => message(1, streamNamed(stream), bytesField(4, Buffer.alloc(0)));
+const appendEvent = (type: string, dataBytes = 0): Buffer =>
+  message(2, uuid(1), typed(type), bytesField(4, Buffer.alloc(dataBytes)));
+
+/** BatchAppendReq. */
+const batchOptions = (...expectation: Buffer[]): Buffer => message(2, streamNamed('s'), ...expectation);
+const batchEvent = (): Buffer => message(3, uuid(1), typed('Batch'));
+const batch = (...fields: Buffer[]): Buffer => Buffer.concat([uuid(1), ...fields]);
+const FINAL = varintField(4, 1);
+
+function framed(content: Buffer): Buffer {
+  const frame = Buffer.alloc(5 + content.length);
+  frame.writeUInt32BE(content.length, 1);
+  frame.set(content, 5);
+  return frame;
+}
+
+function call(method: string): ClientHttp2Stream {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `/event_store.client.streams.Streams/${method}`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', () => {});
+  return stream;
+}
+
+/** The status by which the node ends a call. */
+async function statusOf(stream: ClientHttp2Stream): Promise<{ code: number; details: string }> {
+  const fromHeaders = once(stream, 'response').then(([headers]) => headers as Record<string, string>);
+  const fromTrailers = once(stream, 'trailers').then(([trailers]) => trailers as Record<string, string>);
+  stream.resume();
+  const headers = await fromHeaders;
+  const last = headers['grpc-status'] === undefined ? await fromTrailers : headers;
+  fromTrailers.catch(() => {});
+  return { code: Number(last['grpc-status']), details: decodeURIComponent(last['grpc-message'] ?? '') };
+}
+
+describe('an append whose call is cut off before its end', () => {
+  const CUTS: Record<string, (stream: ClientHttp2Stream) => void> = {
+    'by its client': (stream) => stream.close(constants.NGHTTP2_CANCEL),
+    'with its session': () => session.destroy(),
+    'with its connection': () => socket.resetAndDestroy(),
+    'with the end of its connection': () => socket.end(),
+  };
+  test.each(Object.entries(CUTS))('%s is not stored, nor any part of it', async (_, cut) => {
+    const event = framed(appendEvent('Cut', 1_000));
+    for (let n = 0; n < 40; n++) {
+      openSession();
+      const stream = call('Append');
+      stream.write(framed(appendOptions('cut')));
+      for (let written = 0; written < 1_000; written++) stream.write(event);
+      // Somewhere in the middle, each time somewhere else.
+      for (let turn = 0; turn < n; turn++) await setImmediate();
+      cut(stream);
+    }
+    await node.stop();
+    node = await forkNode(dataDir);
+    const again = EventStoreDBClient.connectionString(node.connectionString);
+    await expect(eventsOf(again, 'cut')).rejects.toBeInstanceOf(StreamNotFoundError);
+    await again.dispose();
+  });
+});
+
+describe('numbers without end', () => {
+  const ENDLESS = {
+    'that are infinite': Buffer.concat([Buffer.alloc(150, 0xff), Buffer.from([1])]),
+    'that are no numbers': Buffer.concat([Buffer.alloc(160, 0x80), Buffer.from([1])]),
+  };
+  test.each(Object.entries(ENDLESS))('%s end their call', async (_, endless) => {
+    const revision = Buffer.concat([Buffer.from([2 << 3]), endless]);
+    const stream = call('BatchAppend');
+    stream.write(framed(batch(batchOptions(revision), batchEvent(), FINAL)));
+    expect((await statusOf(stream)).code).toBe(status.INTERNAL);
+    await goesOn();
+  });
+});
+
+test('a type that the log has no room for is refused, and the appends beside it are not', async () => {
+  const refusals: Promise<{ code: number; details: string }>[] = [];
+  const appends: Promise<{ success: boolean }>[] = [];
+  for (let n = 0; n < 20; n++) {
+    const stream = call('Append');
+    refusals.push(statusOf(stream));
+    stream.write(framed(appendOptions('long')));
+    stream.end(framed(appendEvent('x'.repeat(70_000))));
+    appends.push(client.appendToStream(`beside-${n}`, jsonEvent({ type: 'Beside', data: {} })));
+  }
+  const refusal = { code: status.INVALID_ARGUMENT, details: 'An event type must not exceed 65535 bytes.' };
+  expect(await Promise.all(refusals)).toEqual(refusals.map(() => refusal));
+  expect((await Promise.all(appends)).map(({ success }) => success)).toEqual(appends.map(() => true));
+});
+
+describe('a regular expression', () => {
+  const slow = 'a'.repeat(60);
+
+  test('that backtracks without end is matched all the same', async () => {
+    await client.appendToStream('s', [jsonEvent({ type: `${slow}b`, data: {} }), jsonEvent({ type: slow, data: {} })]);
+    const subscription = client.subscribeToAll({ fromPosition: START, filter: eventTypeFilter({ regex: '^(a+)+$' }) });
+    const [{ event }] = await once(subscription, 'data');
+    expect(event.type).toBe(slow);
+    await subscription.unsubscribe();
+  });
+
+  test('that backtracks without end and can only be tried ends its call', async () => {
+    await client.appendToStream('s', jsonEvent({ type: `${slow}b`, data: {} }));
+    const subscription = client.subscribeToAll({ fromPosition: START, filter: eventTypeFilter({ regex: '^(?!b)(a+)+$' }) });
+    await expect(once(subscription, 'data')).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      message: expect.stringContaining('takes more than 100 ms'),
+    });
+    await goesOn();
+  });
+
+  test.each([
+    ['a long one', `(${'x'.repeat(300_000)}`],
+    ['one of broken text', '(\ud800'],
+  ])('that is not valid is refused: %s', async (_, regex) => {
+    const subscription = client.subscribeToAll({ filter: eventTypeFilter({ regex }) });
+    await expect(once(subscription, 'data')).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    await goesOn();
+  });
+});
+
+describe('appends that never become final', () => {
+  test.each([
+    ['large ones', () => batch(batchOptions(), message(3, uuid(1), typed('Large'), bytesField(4, Buffer.alloc(1_000_000))))],
+    ['ones of nothing but events', () => batch(batchOptions(), ...Array.from({ length: 2_000 }, batchEvent))],
+  ])('end their call before they fill the memory: %s', async (_, unfinished) => {
+    const stream = call('BatchAppend');
+    let ended: { code: number; details: string } | undefined;
+    const end = statusOf(stream).then((answer) => {
+      ended = answer;
+    });
+    for (let n = 0; n < 100 && !ended; n++) {
+      if (!stream.write(framed(unfinished()))) await Promise.race([once(stream, 'drain'), end]);
+    }
+    await end;
+    expect(ended).toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: expect.stringContaining('not finished') });
+    await goesOn();
+  });
+
+  test('are counted no longer when they have become final', async () => {
+    const stream = call('BatchAppend');
+    const ended = statusOf(stream);
+    const data = bytesField(4, Buffer.alloc(1_000_000));
+    for (let n = 0; n < 100; n++) {
+      const id = uuid(1);
+      stream.write(framed(Buffer.concat([id, batchOptions(), message(3, uuid(1), typed('Large'), data)])));
+      if (!stream.write(framed(Buffer.concat([id, FINAL])))) await once(stream, 'drain');
+    }
+    stream.end();
+    expect((await ended).code).toBe(status.OK);
+    const [{ event }] = await once(client.readStream('s', { direction: BACKWARDS, fromRevision: END, maxCount: 1 }), 'data');
+    expect(event.revision).toBe(99n);
+  });
+});
