@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ownerOf } from './event-store/log/data-directory-lock.js';
 
 export interface EventStoreProcess {
   /** `esdb://…`; the same for as long as this program runs. */
@@ -14,7 +15,6 @@ export interface EventStoreProcess {
 const ENTRY = fileURLToPath(new URL('./event-store/main.js', import.meta.url));
 /** Where the node of a data directory answers, for other programs on this machine: its address and its process. */
 const ADDRESS_FILE = 'address';
-const LOCK_FILE = 'node.lock';
 const RESTART_DELAY_MS = 200;
 const IN_USE_ATTEMPTS_MAX = 25;
 const RESTART_DELAY_MAX_MS = 5_000;
@@ -93,15 +93,12 @@ const writeAddress = (dataDir: string, port: number, pid: number): void =>
 
 /**
  * The address of the node that runs on a data directory; undefined where none does. The address is believed only where the process
- * that it names has the directory's lock and lives: another store may have its port by now.
+ * that it names lives and has the directory: another store may have its port by now.
  */
-export function findEventStoreProcess(dataDir: string): string | undefined {
+export async function findEventStoreProcess(dataDir: string): Promise<string | undefined> {
   try {
     const [address, pid] = readFileSync(join(dataDir, ADDRESS_FILE), 'utf8').split('\n');
-    const [owner] = readFileSync(join(dataDir, LOCK_FILE), 'utf8').split(' ');
-    if (!address || !pid || owner !== pid) return undefined;
-    process.kill(Number(pid), 0);
-    return address;
+    return address && (await ownerOf(dataDir)) === Number(pid) ? address : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** The node is killed, its file cut, its directory contested: what was acknowledged is there, or the node says why not. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { type AppendResult, EventStoreDBClient, jsonEvent, START } from '@eventstore/db-client';
@@ -227,6 +227,23 @@ test('of many processes that find the lock of one killed, one gets the directory
   expect(refused).toHaveLength(5);
   for (const { reason } of refused) expect(String(reason)).toMatch(/in use by process \d+/);
 });
+
+const onLinux = process.platform === 'linux' ? test : test.skip;
+onLinux(
+  'a node keeps its directory where its process id means nothing, as from another container, until it is killed',
+  async () => {
+    const dataDir = await newDirectory();
+    const node = await start(dataDir);
+    const [lock = ''] = (await readdir(dataDir)).filter((name) => /^node\.lock\.\d+$/.test(name));
+    const [pid, ...rest] = (await readFile(join(dataDir, lock), 'utf8')).split(' ');
+    expect(pid).toBe(String(node.process.pid));
+    await writeFile(join(dataDir, lock), ['4194305', ...rest].join(' '));
+    await expect(forkNode(dataDir)).rejects.toThrow('in use by process 4194305');
+    await node.kill();
+    await connect(await start(dataDir)).appendToStream('s', jsonEvent({ type: 'After', data: {} }));
+    expect((await readdir(dataDir)).filter((name) => name.startsWith('node.lock'))).toHaveLength(2);
+  },
+);
 
 test('a second process on the directory is refused by name of the first, which goes on', async () => {
   const dataDir = await newDirectory();

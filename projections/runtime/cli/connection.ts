@@ -15,7 +15,7 @@ export interface ConnectionOptions {
 /** The embedded servers of a data directory, as the program's own modules find and start them. */
 export interface EmbeddedServers {
   /** The address of the event store that runs on a directory; undefined where none does. */
-  findEventStoreProcess(directory: string): string | undefined;
+  findEventStoreProcess(directory: string): Promise<string | undefined>;
   startEmbeddedServers(
     configured: {
       readonly eventStoreUrl: string | undefined;
@@ -58,7 +58,7 @@ export async function connect(
     );
   const servers = await embedded.startEmbeddedServers(
     {
-      eventStoreUrl: namedStore ?? embedded.findEventStoreProcess(storeDirectory),
+      eventStoreUrl: namedStore ?? (await embedded.findEventStoreProcess(storeDirectory)),
       databaseUrl: namedDatabase ?? findPostgres(postgresDirectory),
       dataDir: directory,
     },

@@ -31,7 +31,7 @@ export async function connect({ eventStore, dataDir }: ConnectionOptions): Promi
   if (!existsSync(join(directory, 'events.mdb'))) {
     throw new WrongUsage(`There is no ledger in ${directory}. Name a store with --event-store, or a directory with --data-dir.`);
   }
-  const running = findEventStoreProcess(directory);
+  const running = await findEventStoreProcess(directory);
   if (running !== undefined) return open(running);
   const started = await startEventStoreProcess(directory, () => undefined);
   return open(started.connectionString, () => started.close());

@@ -38,7 +38,7 @@ export async function startEventStoreNode(options: EventStoreNodeOptions): Promi
   const { dataDir, host = '127.0.0.1', port = 0, maxAppendSize = APPEND_SIZE_MAX, tls, users } = options;
   if (users && !tls)
     throw new Error('users: clients show credentials over TLS only. Give tls a certificate, or leave users out.');
-  const unlock = lockDataDirectory(dataDir);
+  const unlock = await lockDataDirectory(dataDir);
   let log: EventLog | undefined;
   try {
     log = await EventLog.open(dataDir, options.freeBytesMin);

@@ -15,7 +15,7 @@ Makes an event store of a backup, after it has checked the copy. Refuses a direc
     const from = required('from', values.from);
     const dataDir = required('data-dir', values['data-dir']);
     if (!existsSync(from)) throw new WrongUsage(`There is no file ${from}.`);
-    const unlock = lockDataDirectory(dataDir);
+    const unlock = await lockDataDirectory(dataDir);
     try {
       const to = dataFileOf(dataDir);
       if (existsSync(to))

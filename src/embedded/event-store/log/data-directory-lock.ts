@@ -1,28 +1,48 @@
 /**
- * One writer per data directory. The lock is a file that names its owner; it is created by link(2), whole or not at all.
- * A process id alone does not identify a process: a container restarts with the same ones. Where the system tells when a
- * process began, that is compared too.
+ * One writer per data directory. Each owner leaves a lock file that names it; the one with the highest number counts, and whoever
+ * finds its owner gone creates the next number, which link(2) lets one process alone do. The highest is never removed, so that
+ * nobody can mistake a lock just taken for the one found before.
+ *
+ * Whether an owner lives: it holds a socket in the directory open, its door, and the system closes that together with the process.
+ * So it can be asked from another container, where its process id means nothing or means another process. Where a door cannot be
+ * had, the process id has to do, together with the time when the process began.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
 const LOCK_FILE = 'node.lock';
+/** The first versions had one lock file, without a number. */
+const NUMBERED = /^node\.lock(?:\.(\d{1,15}))?$/;
+const DOOR = /^node\.lock\.[0-9a-f-]{36}\.door$/;
+const NO_DOOR = '-';
 
-/** Returns how to give the directory back. Throws when a living process has it. */
-export function lockDataDirectory(dataDir: string): () => void {
+interface Owner {
+  readonly pid: number;
+  readonly start: string;
+  readonly door: string;
+}
+
+/** Resolves with how to give the directory back. Rejects when a living process has it. */
+export async function lockDataDirectory(dataDir: string): Promise<() => void> {
   makeDirectory(dataDir);
-  const lock = join(dataDir, LOCK_FILE);
-  const mine = `${process.pid} ${startOf(process.pid)}\n`;
-  const candidate = `${lock}.${process.pid}`;
-  writeFileSync(candidate, mine);
+  const door = await openDoor(dataDir);
+  const candidate = join(dataDir, `${LOCK_FILE}.${randomUUID()}`);
   try {
-    while (!tryLink(candidate, lock)) removeStale(dataDir, lock);
+    writeFileSync(candidate, `${process.pid} ${startOf(process.pid)} ${door.name}\n`);
+    const lock = await take(dataDir, candidate);
+    return () => {
+      writeFileSync(lock, '');
+      door.close();
+    };
+  } catch (error) {
+    door.close();
+    throw error;
   } finally {
     rmSync(candidate, { force: true });
   }
-  return () => {
-    if (readIfPresent(lock) === mine) rmSync(lock);
-  };
 }
 
 function makeDirectory(dataDir: string): void {
@@ -30,6 +50,55 @@ function makeDirectory(dataDir: string): void {
     mkdirSync(dataDir, { recursive: true });
   } catch (error) {
     throw new Error(`The directory ${dataDir} cannot be made: ${(error as Error).message}.`);
+  }
+}
+
+/** The id of the process that has the directory, as it knows itself; undefined where none has. */
+export async function ownerOf(dataDir: string): Promise<number | undefined> {
+  const newest = newestLock(dataDir);
+  return newest && livingOwner(dataDir, newest);
+}
+
+/** Resolves with the path of the lock. */
+async function take(dataDir: string, candidate: string): Promise<string> {
+  for (;;) {
+    const newest = newestLock(dataDir);
+    const pid = newest && (await livingOwner(dataDir, newest));
+    if (pid !== undefined) {
+      const inUse = `The event store in ${dataDir} is in use by process ${pid}.`;
+      throw new Error(`${inUse} Stop that process, or choose another directory.`);
+    }
+    const number = (newest?.number ?? 0) + 1;
+    const lock = join(dataDir, `${LOCK_FILE}.${number}`);
+    if (!tryLink(candidate, lock)) continue;
+    // Others may have been further already, and have removed a lock of this number.
+    if (newestLock(dataDir)?.number === number) {
+      removeBefore(dataDir, number);
+      return lock;
+    }
+    rmSync(lock);
+  }
+}
+
+interface Lock {
+  readonly path: string;
+  readonly number: number;
+}
+
+const locksIn = (dataDir: string): Lock[] =>
+  readdirSync(dataDir).flatMap((name) => {
+    const match = NUMBERED.exec(name);
+    return match ? [{ path: join(dataDir, name), number: Number(match[1] ?? 0) }] : [];
+  });
+
+const newestLock = (dataDir: string): Lock | undefined => locksIn(dataDir).sort((a, b) => b.number - a.number)[0];
+
+function removeBefore(dataDir: string, number: number): void {
+  for (const lock of locksIn(dataDir)) {
+    if (lock.number >= number) continue;
+    const door = ownerIn(lock.path)?.door ?? NO_DOOR;
+    if (DOOR.test(door)) rmSync(join(dataDir, door), { force: true });
+    rmSync(lock.path, { force: true });
   }
 }
 
@@ -43,33 +112,74 @@ function tryLink(candidate: string, lock: string): boolean {
   }
 }
 
-/** Moves a dead owner's lock aside; if another node was quicker and the file moved is its own, it is put back. */
-function removeStale(dataDir: string, lock: string): void {
-  const owner = readIfPresent(lock);
-  if (owner === undefined) return;
-  if (isAlive(owner)) {
-    const pid = owner.split(' ')[0];
-    throw new Error(`The event store in ${dataDir} is in use by process ${pid}. Stop that process, or choose another directory.`);
-  }
-  const aside = `${lock}.stale.${process.pid}`;
-  try {
-    renameSync(lock, aside);
-  } catch {
-    return;
-  }
-  if (readIfPresent(aside) !== owner) tryLink(aside, lock);
-  rmSync(aside, { force: true });
+/** Undefined where the directory was given back. */
+function ownerIn(lock: string): Owner | undefined {
+  const [pid, start = '', door = NO_DOOR] = readIfPresent(lock)?.trim().split(' ') ?? [];
+  return pid ? { pid: Number(pid), start, door } : undefined;
 }
 
-function isAlive(owner: string): boolean {
-  const [pid, start] = owner.trim().split(' ');
+async function livingOwner(dataDir: string, { path }: Lock): Promise<number | undefined> {
+  const owner = ownerIn(path);
+  if (!owner) return undefined;
+  const { pid, start, door } = owner;
+  const isAlive = DOOR.test(door) ? await isOpen(dataDir, door) : isRunning(pid, start);
+  return isAlive ? pid : undefined;
+}
+
+interface Door {
+  readonly name: string;
+  close(): void;
+}
+
+async function openDoor(dataDir: string): Promise<Door> {
+  const none = { name: NO_DOOR, close: () => {} };
+  // Elsewhere a socket's path may be too long, and there are no containers that share a kernel.
+  if (process.platform !== 'linux') return none;
+  const name = `${LOCK_FILE}.${randomUUID()}.door`;
+  const directory = openSync(dataDir, 'r');
+  const server = createServer((visitor) => visitor.destroy()).unref();
   try {
-    process.kill(Number(pid), 0);
+    server.listen({ path: doorPath(directory, name), exclusive: true });
+    await once(server, 'listening');
+  } catch {
+    // A file system without sockets.
+    closeSync(directory);
+    return none;
+  }
+  server.on('error', () => {});
+  const close = (): void => {
+    server.close();
+    closeSync(directory);
+  };
+  return { name, close };
+}
+
+async function isOpen(dataDir: string, name: string): Promise<boolean> {
+  const directory = openSync(dataDir, 'r');
+  const visitor = connect(doorPath(directory, name));
+  try {
+    await once(visitor, 'connect');
+    return true;
+  } catch (error) {
+    // Whatever else it says, somebody may be there.
+    return !['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '');
+  } finally {
+    visitor.destroy();
+    closeSync(directory);
+  }
+}
+
+/** The path of a socket may have 107 bytes; this one is short wherever the directory is. */
+const doorPath = (directory: number, name: string): string => `/proc/self/fd/${directory}/${name}`;
+
+function isRunning(pid: number, start: string): boolean {
+  try {
+    process.kill(pid, 0);
   } catch (error) {
     // EPERM: alive, under another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  return startOf(Number(pid)) === start;
+  return startOf(pid) === start;
 }
 
 /** When the process began, in the kernel's terms and for this boot; a constant where the system does not tell. */
