@@ -6,6 +6,7 @@
 export const LENGTH_DELIMITED = 2;
 
 const TWO_POW_7 = 0x80;
+const VARINT_BYTES_MAX = 10;
 
 export function varintSize(value: number): number {
   let size = 1;
@@ -63,8 +64,9 @@ export class ProtobufReader {
   uint(): number {
     let value = 0;
     let scale = 1;
+    const end = Math.min(this.end, this.at + VARINT_BYTES_MAX);
     for (;;) {
-      if (this.at >= this.end) throw new RangeError('protobuf: a varint runs past the end of its message');
+      if (this.at >= end) throw new RangeError('protobuf: a varint does not end');
       const byte = this.source[this.at++] as number;
       value += (byte & 0x7f) * scale;
       if (byte < TWO_POW_7) return value;

@@ -12,6 +12,8 @@ export interface CallError {
 
 export const NODE_CLOSING: CallError = { code: status.UNAVAILABLE, details: 'The event store is shutting down.' };
 
+const DETAILS_LENGTH_MAX = 1000;
+
 type StreamingCall = ServerWritableStream<never, Buffer> | ServerDuplexStream<never, Buffer>;
 
 export class ResponseStream {
@@ -65,7 +67,9 @@ export class ResponseStream {
   }
 
   fail(error: CallError): void {
-    if (!this.isClosed) this.call.emit('error', error);
+    // grpc-js never sends a status whose details it cannot encode, and a client takes so many bytes of headers and no more.
+    const details = error.details.slice(0, DETAILS_LENGTH_MAX).toWellFormed();
+    if (!this.isClosed) this.call.emit('error', { ...error, details });
     this.close();
   }
 
