@@ -23,8 +23,8 @@ export interface StoredStream {
   readonly isSoftDeleted: boolean;
   hasMetadata(): boolean;
   recent(id: Buffer): { readonly revision: number; readonly position: number } | undefined;
-  /** Position of the event with this revision if it carries this id. */
-  positionOf(revision: number, id: Buffer): number | undefined;
+  /** The events from this revision on, in order; each is valid until the next is asked for. */
+  eventsFrom(revision: number): Iterable<{ readonly id: Buffer; readonly revision: number; readonly position: number }>;
 }
 
 const WRITE: AppendDecision = { kind: 'write' };
@@ -55,14 +55,12 @@ function decideByRecentIds(ids: readonly Buffer[], stream: StoredStream): Append
 }
 
 function decideByIdsStoredAfter(expected: number, ids: readonly Buffer[], stream: StoredStream): AppendDecision {
-  let last = { revision: expected, position: 0 };
-  for (const [index, id] of ids.entries()) {
-    const position = stream.positionOf(last.revision + 1, id);
-    if (position === undefined) {
-      const isNewBeginning = index === 0 && expected === NO_STREAM && stream.isSoftDeleted;
-      return isNewBeginning ? WRITE : WRONG_EXPECTED_REVISION;
-    }
-    last = { revision: last.revision + 1, position };
+  let matched = 0;
+  for (const { id, revision, position } of stream.eventsFrom(expected + 1)) {
+    if (revision !== expected + 1 + matched || !ids[matched]?.equals(id)) break;
+    matched++;
+    if (matched === ids.length) return { kind: 'repeated', revision, position };
   }
-  return { kind: 'repeated', ...last };
+  const isNewBeginning = matched === 0 && expected === NO_STREAM && stream.isSoftDeleted;
+  return isNewBeginning ? WRITE : WRONG_EXPECTED_REVISION;
 }

@@ -2,11 +2,20 @@
  * The log: appends in, committed events out. All appends that arrive while a commit is on its way share the next one; each is
  * judged inside that transaction against what stands before it, and answered only when the transaction is on disk.
  */
+import { existsSync } from 'node:fs';
 import { createDataFile, dataFileOf, describeOpenFailure, makeFullLength } from './data-file.js';
 import { NO_STREAM } from './decide-append.js';
 import { FREE_BYTES_MIN, requireDiskSpace } from './disk-space.js';
 import { lastPosition } from './event-readers.js';
-import { createTables, type EventTables, isTombstoned, openTables, type StreamHead, storedHead } from './event-tables.js';
+import {
+  createTables,
+  type EventTables,
+  isTombstoned,
+  NO_HEAD,
+  openTables,
+  type StreamHead,
+  storedHead,
+} from './event-tables.js';
 import { type Append, type Deletion, LogWriter, type WriteOutcome } from './log-writer.js';
 import { describedStream, METADATA_STREAM_LIMITS } from './stream-metadata.js';
 import { verifyLog } from './verify-log.js';
@@ -17,6 +26,25 @@ interface QueuedWrite {
   readonly write: (writer: LogWriter) => unknown;
   readonly answer: (outcome: never) => void;
   readonly fail: (error: unknown) => void;
+}
+
+/** One write of a transaction threw: it fails alone, and those beside it are tried again. */
+class WriteFailed extends Error {
+  constructor(
+    readonly write: QueuedWrite,
+    cause: unknown,
+  ) {
+    super('A write failed.', { cause });
+  }
+}
+
+/** Nothing is written any more, because the node ends. */
+export class LogStopped extends Error {}
+
+/** The head of a stream that is there, or was. */
+export interface ReadableHead extends StreamHead {
+  /** Closed for ever: by a tombstone of its own, or, where it holds the metadata of a stream, by that stream's. */
+  readonly isTombstoned: boolean;
 }
 
 type CommitListener = () => void;
@@ -39,7 +67,7 @@ export class EventLog {
   /** Rejects when the file is damaged or cannot be opened. */
   static async open(dataDir: string, freeBytesMin: number = FREE_BYTES_MIN): Promise<EventLog> {
     const file = dataFileOf(dataDir);
-    await createDataFile(file, createTables);
+    if (!existsSync(file)) await createDataFile(file, createTables);
     let tables: EventTables | undefined;
     let removePadding: (() => void) | undefined;
     try {
@@ -66,7 +94,7 @@ export class EventLog {
 
   /** Runs in the next transaction, beside what else is queued; resolves with what it returned when that is on disk. */
   write<Outcome>(write: (writer: LogWriter) => Outcome): Promise<Outcome> {
-    if (this.stopped) return Promise.reject(new Error('event store: no more appends are taken'));
+    if (this.stopped) return Promise.reject(new LogStopped('No more appends are taken.'));
     return new Promise<Outcome>((answer, fail) => {
       this.queue.push({ write, answer, fail });
       this.committing ??= this.commitQueue();
@@ -74,15 +102,12 @@ export class EventLog {
   }
 
   /** As reads see the stream. Undefined where nothing was ever appended to it. */
-  head(streamName: Buffer): StreamHead | undefined {
-    const head = storedHead(this.tables, streamName);
+  head(streamName: Buffer): ReadableHead | undefined {
+    const head = storedHead(this.tables, streamName) ?? NO_HEAD;
     const described = describedStream(streamName);
-    if (described) {
-      const describedHead = storedHead(this.tables, described);
-      if (describedHead && isTombstoned(describedHead)) return describedHead;
-      return head && { ...head, limits: METADATA_STREAM_LIMITS };
-    }
-    return head?.revision === NO_STREAM ? undefined : head;
+    const closing = described ? (storedHead(this.tables, described) ?? NO_HEAD) : head;
+    if (head.revision === NO_STREAM && !isTombstoned(closing)) return undefined;
+    return { ...head, ...(described && { limits: METADATA_STREAM_LIMITS }), isTombstoned: isTombstoned(closing) };
   }
 
   lastPosition(): number {
@@ -132,14 +157,24 @@ export class EventLog {
       // Only a child transaction is rolled back by lmdb when its callback throws; a plain one would commit half of it.
       const outcomes = await this.tables.root.childTransaction(() => {
         group = this.queue.splice(0, WRITES_PER_COMMIT_MAX);
-        return group.map(({ write }) => write(this.writer));
+        return group.map((write) => this.run(write));
       });
       for (const [index, { answer }] of group.entries()) answer(outcomes[index] as never);
       this.tellCommit();
     } catch (error) {
-      const hasBegun = group.length > 0;
-      for (const { fail } of hasBegun ? group : this.queue.splice(0)) fail(error);
-      if (hasBegun) this.writer.recallTail();
+      if (group.length > 0) this.writer.recallTail();
+      if (error instanceof WriteFailed) {
+        error.write.fail(error.cause);
+        this.queue.unshift(...group.filter((write) => write !== error.write));
+      } else for (const { fail } of group.length > 0 ? group : this.queue.splice(0)) fail(error);
+    }
+  }
+
+  private run(queued: QueuedWrite): unknown {
+    try {
+      return queued.write(this.writer);
+    } catch (cause) {
+      throw new WriteFailed(queued, cause);
     }
   }
 

@@ -14,8 +14,8 @@ import { TOMBSTONE_REVISION } from './event-block.js';
 const MAP_SIZE = 2 ** 40;
 /** LMDB keys end at 1978 bytes. */
 export const STREAM_NAME_BYTES_MAX = 1900;
-/** The name of a stream's metadata stream is longer than its own. */
-const METADATA_PREFIX_BYTES = 2;
+/** The name of a stream's metadata stream is longer than its own, and a metadata stream may be deleted, which its own metadata say. */
+const METADATA_PREFIXES_BYTES = 4;
 
 export interface EventTables {
   readonly root: RootDatabase;
@@ -130,7 +130,7 @@ export function decodeHead(head: Buffer): StreamHead {
 
 /** Undefined where neither the stream nor its metadata were ever written. */
 export function storedHead({ streams }: EventTables, streamName: Buffer): StreamHead | undefined {
-  if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX + METADATA_PREFIX_BYTES) return undefined;
+  if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX + METADATA_PREFIXES_BYTES) return undefined;
   const head = streams.get(streamName);
   return head && decodeHead(head);
 }

@@ -54,6 +54,13 @@ export type WriteOutcome =
   | { readonly kind: 'stream_deleted' }
   | { readonly kind: 'deadline_exceeded' };
 
+/** Somebody else has written to the log, which one process alone may do. */
+export class NotTheEnd extends Error {
+  constructor(position: number) {
+    super(`Position ${position} is not the end of the log: another process writes to it.`);
+  }
+}
+
 const DEADLINE_EXCEEDED: WriteOutcome = { kind: 'deadline_exceeded' };
 
 export class LogWriter {
@@ -114,14 +121,13 @@ export class LogWriter {
 
   /** What is kept in memory is read back from the end of the log: at the start, and after a commit that failed. */
   recallTail(): void {
-    const newest: [Buffer, { streamNumber: number; revision: number; position: number }][] = [];
-    for (const event of readAllBackwards(this.tables, NUMBER_MAX)) {
+    const newest: Parameters<RecentEventIds['add']>[] = [];
+    for (const { streamNumber, id, revision, position } of readAllBackwards(this.tables, NUMBER_MAX)) {
       if (newest.length === RECENT_EVENT_IDS_MAX) break;
-      const { streamNumber, revision, position } = event;
-      newest.push([Buffer.from(event.id), { streamNumber, revision, position }]);
+      newest.push([streamNumber, Buffer.from(id), { revision, position }]);
     }
     this.recentIds.clear();
-    for (const [id, event] of newest.reverse()) this.recentIds.add(id, event);
+    for (const event of newest.reverse()) this.recentIds.add(...event);
     this.nextPosition = lastPosition(this.tables) + 1;
     const lastStream = [...this.tables.revisions.getKeys({ reverse: true, limit: 1 })][0];
     this.nextStreamNumber = lastStream ? lastStream.readUIntBE(0, 6) + 1 : 1;
@@ -170,10 +176,12 @@ export class LogWriter {
     const streamNumber = head.streamNumber === NO_NUMBER ? this.nextStreamNumber++ : head.streamNumber;
     const key = positionKey(this.nextPosition);
     const block = encodeBlock({ createdMs, streamNumber, firstRevision, streamName }, events);
-    this.tables.events.putSync(key, block, { append: true });
+    // Refused where an event has this position or a later one: then another process writes, and what is known here is not true.
+    const isPut: unknown = this.tables.events.putSync(key, block, { append: true });
+    if (isPut === false) throw new NotTheEnd(this.nextPosition);
     this.tables.revisions.putSync(revisionKey(streamNumber, firstRevision), key);
     for (const [index, { id }] of events.entries()) {
-      this.recentIds.add(id, { streamNumber, revision: firstRevision + index, position: this.nextPosition + index });
+      this.recentIds.add(streamNumber, id, { revision: firstRevision + index, position: this.nextPosition + index });
     }
     this.nextPosition += events.length;
     this.written.push(streamName);
@@ -206,16 +214,8 @@ export class LogWriter {
       isTombstoned: isTombstoned(described ? this.storedHead(described) : head),
       isSoftDeleted: isSoftDeleted(head),
       hasMetadata: () => this.storedHead(metadataStreamOf(streamName)).revision !== NO_STREAM,
-      recent: (id) => {
-        const event = this.recentIds.get(id);
-        return event?.streamNumber === streamNumber ? event : undefined;
-      },
-      positionOf: (at, id) => {
-        for (const event of readStreamForwards(this.tables, streamNumber, at)) {
-          return event.id.equals(id) ? event.position : undefined;
-        }
-        return undefined;
-      },
+      recent: (id) => this.recentIds.get(streamNumber, id),
+      eventsFrom: (at) => readStreamForwards(this.tables, streamNumber, at),
     };
   }
 

@@ -1,6 +1,8 @@
-/** The ids of the newest events of the log, bounded: by them an append to `any` revision is recognised as a repeat. */
+/**
+ * The ids of the newest events of the log, bounded: by them an append to `any` revision is recognised as a repeat. An id is
+ * remembered for each stream that has it: nobody but the client says that ids are unique.
+ */
 export interface RecentEvent {
-  readonly streamNumber: number;
   readonly revision: number;
   readonly position: number;
 }
@@ -13,12 +15,12 @@ export class RecentEventIds {
 
   constructor(private readonly eventsMax: number) {}
 
-  get(id: Buffer): RecentEvent | undefined {
-    return this.events.get(id.toString('latin1'));
+  get(streamNumber: number, id: Buffer): RecentEvent | undefined {
+    return this.events.get(keyOf(streamNumber, id));
   }
 
-  add(id: Buffer, event: RecentEvent): void {
-    const key = id.toString('latin1');
+  add(streamNumber: number, id: Buffer, event: RecentEvent): void {
+    const key = keyOf(streamNumber, id);
     const oldest = this.ring[this.next];
     if (oldest !== undefined) this.events.delete(oldest);
     this.ring[this.next] = key;
@@ -32,3 +34,5 @@ export class RecentEventIds {
     this.next = 0;
   }
 }
+
+const keyOf = (streamNumber: number, id: Buffer): string => `${id.toString('latin1')}${streamNumber}`;

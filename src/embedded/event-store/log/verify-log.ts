@@ -58,9 +58,9 @@ export function* problemsOf(tables: EventTables, progress: (keys: number) => voi
     if (streamNumber === NO_NUMBER) continue;
     streams++;
     try {
-      if (lastRevision(tables, streamNumber) !== revision) {
-        yield `The head of ${key} says revision ${revision}, which is not its last event's.`;
-      }
+      const newest = newestOf(tables, streamNumber);
+      if (newest?.revision !== revision) yield `The head of ${key} says revision ${revision}, which is not its last event's.`;
+      if (newest && newest.streamName !== String(key)) yield `The head of ${key} is that of ${newest.streamName}.`;
     } catch (error) {
       // Said already, of the block.
       if (!(error instanceof DamagedBlock)) throw error;
@@ -80,8 +80,8 @@ function* problemsOfBlock({ revisions, streams }: EventTables, cursor: EventCurs
 }
 
 /** @throws DamagedBlock */
-function lastRevision(tables: EventTables, streamNumber: number): number | undefined {
-  for (const event of readStreamBackwards(tables, streamNumber, NUMBER_MAX, 0)) return event.revision;
+function newestOf(tables: EventTables, streamNumber: number): EventCursor | undefined {
+  for (const event of readStreamBackwards(tables, streamNumber, NUMBER_MAX, 0)) return event;
   return undefined;
 }
 

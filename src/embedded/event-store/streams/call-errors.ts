@@ -3,7 +3,9 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { type ExpectedRevision, NO_STREAM } from '../log/decide-append.js';
 import { DiskFull } from '../log/disk-space.js';
 import { DamagedBlock } from '../log/event-block.js';
+import { LogStopped } from '../log/event-log.js';
 import { type CallError, NODE_CLOSING } from '../server/response-stream.js';
+import { FilterTooSlow } from './event-filter.js';
 
 /** A read meets a stream that is closed for ever. */
 export class StreamDeleted extends Error {
@@ -52,13 +54,16 @@ export const TIMEOUT: CallError = { code: status.DEADLINE_EXCEEDED, details: 'Ti
 
 /** What a write that rejected is answered: nobody may take it for a refusal by the rules. */
 export function writeFailureOf(error: unknown): CallError {
-  return error instanceof DiskFull ? { code: status.UNAVAILABLE, details: error.message } : NODE_CLOSING;
+  if (error instanceof LogStopped) return NODE_CLOSING;
+  if (error instanceof DamagedBlock) return { code: status.DATA_LOSS, details: error.message };
+  return { code: status.UNAVAILABLE, details: error instanceof DiskFull ? error.message : `The write failed: ${error}` };
 }
 
 /** What a read that threw is answered. */
 export function callErrorOf(error: unknown): CallError {
   if (error instanceof StreamDeleted) return streamDeleted(error.streamName);
   if (error instanceof DamagedBlock) return { code: status.DATA_LOSS, details: error.message };
+  if (error instanceof FilterTooSlow) return invalidArgument(error.message);
   return { code: status.INTERNAL, details: String(error) };
 }
 

@@ -1,7 +1,8 @@
 /** Where a read or a subscription stands, and the next page from there. */
 import { type EventCursor, TOMBSTONE_REVISION } from '../log/event-block.js';
+import type { ReadableHead } from '../log/event-log.js';
 import { readAllBackwards, readAllForwards, readStreamBackwards, readStreamForwards } from '../log/event-readers.js';
-import { type EventTables, isTombstoned, NUMBER_MAX, type StreamHead } from '../log/event-tables.js';
+import { type EventTables, NUMBER_MAX, type StreamHead } from '../log/event-tables.js';
 import { firstReadableRevision } from '../log/readable-events.js';
 import { StreamDeleted } from './call-errors.js';
 import type { EventFilter } from './event-filter.js';
@@ -39,7 +40,7 @@ export function allBackwards(tables: EventTables, before: number): EventSource {
 export function streamForwards(
   tables: EventTables,
   streamName: Buffer,
-  head: () => StreamHead | undefined,
+  head: () => ReadableHead | undefined,
   from: number,
 ): EventSource {
   let next = from;
@@ -48,10 +49,10 @@ export function streamForwards(
       const found = head();
       if (!found) return [];
       if (next > found.revision) {
-        if (isTombstoned(found)) throw new StreamDeleted(streamName);
+        if (found.isTombstoned) throw new StreamDeleted(streamName);
         return [];
       }
-      const first = isTombstoned(found) ? 0 : firstReadableRevision(tables, found);
+      const first = found.isTombstoned ? 0 : firstReadableRevision(tables, found);
       return readStreamForwards(tables, found.streamNumber, Math.max(next, first));
     },
     pass: ({ revision }) => {

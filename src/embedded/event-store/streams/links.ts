@@ -2,7 +2,7 @@
 import type { EventCursor } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
 import { readStreamForwards } from '../log/event-readers.js';
-import { isSoftDeleted, isTombstoned } from '../log/event-tables.js';
+import { isSoftDeleted } from '../log/event-tables.js';
 import { firstReadableRevision } from '../log/readable-events.js';
 import { encodeEvent, encodeResolvedLink } from './read-response.js';
 
@@ -23,7 +23,7 @@ export function encodeResolved(log: EventLog, event: EventCursor): Buffer {
 
 function find(log: EventLog, streamName: Buffer, wanted: number): EventCursor | undefined {
   const head = log.head(streamName);
-  if (!head || isTombstoned(head) || isSoftDeleted(head)) return undefined;
+  if (!head || head.isTombstoned || isSoftDeleted(head)) return undefined;
   const revision = wanted === NEWEST ? head.revision : wanted;
   if (revision > head.revision || revision < firstReadableRevision(log.tables, head)) return undefined;
   for (const event of readStreamForwards(log.tables, head.streamNumber, revision)) {

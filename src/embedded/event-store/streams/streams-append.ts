@@ -38,8 +38,8 @@ export function appendEvents(
   call.on('end', async () => {
     if (isRefused) return;
     const streamName = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
-    const badName = refusalOf(streamName);
-    if (badName || !options) return refuse(invalidArgument(badName ?? 'An append needs options.'));
+    const refusal = refusalOf(streamName, events);
+    if (refusal || !options) return refuse(invalidArgument(refusal ?? 'An append needs options.'));
     const expectedRevision = expectedRevisionOf(options);
     try {
       const outcome = await log.append({ streamName, expectedRevision, events, deadlineMs: Number(call.getDeadline()) });

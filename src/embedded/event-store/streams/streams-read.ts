@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { EventCursor } from '../log/event-block.js';
-import type { EventLog } from '../log/event-log.js';
-import { isSoftDeleted, isTombstoned, NUMBER_MAX } from '../log/event-tables.js';
+import type { EventLog, ReadableHead } from '../log/event-log.js';
+import { isSoftDeleted, NUMBER_MAX } from '../log/event-tables.js';
 import type { ResponseStream } from '../server/response-stream.js';
 import { StreamDeleted } from './call-errors.js';
 import { allBackwards, allForwards, type EventSource, streamBackwards, streamForwards, takePage } from './event-source.js';
@@ -35,10 +35,14 @@ function sourceOfRead(log: EventLog, { streamName, from, backwards }: ReadReques
   const { tables } = log;
   const at = from === 'start' ? 0 : from === 'end' ? NUMBER_MAX : from;
   if (!streamName) return backwards ? allBackwards(tables, at) : allForwards(tables, at);
-  const head = log.head(streamName);
+  const openHead = (): ReadableHead | undefined => {
+    const head = log.head(streamName);
+    if (head?.isTombstoned) throw new StreamDeleted(streamName);
+    return head;
+  };
+  const head = openHead();
   if (!head || isSoftDeleted(head)) return undefined;
-  if (isTombstoned(head)) throw new StreamDeleted(streamName);
-  return backwards ? streamBackwards(tables, head, at) : streamForwards(tables, streamName, () => head, at);
+  return backwards ? streamBackwards(tables, head, at) : streamForwards(tables, streamName, openHead, at);
 }
 
 const encoderOf = (log: EventLog, { resolveLinks }: ReadRequest): ((event: EventCursor) => Buffer) =>
@@ -78,11 +82,11 @@ export async function subscribe(log: EventLog, request: ReadRequest, response: R
 function sourceOfSubscription(log: EventLog, { streamName, from }: ReadRequest): EventSource {
   if (!streamName) {
     const after = from === 'start' ? 0 : from === 'end' ? log.lastPosition() : from;
-    return allForwards(log.tables, after + 1);
+    return allForwards(log.tables, Math.min(after + 1, NUMBER_MAX));
   }
   const head = () => log.head(streamName);
   const found = head();
-  if (found && isTombstoned(found)) throw new StreamDeleted(streamName);
+  if (found?.isTombstoned) throw new StreamDeleted(streamName);
   const after = from === 'start' ? -1 : from === 'end' ? (found?.revision ?? -1) : from;
   return streamForwards(log.tables, streamName, head, after + 1);
 }

@@ -1,0 +1,136 @@
+/** The log of an event store node, asked without a client: what is written together, and what is told of one stream for another. */
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { dataFileOf } from '../../src/embedded/event-store/log/data-file.js';
+import { encodeBlock, type ProposedEvent } from '../../src/embedded/event-store/log/event-block.js';
+import { EventLog } from '../../src/embedded/event-store/log/event-log.js';
+import { readAllBackwards, readAllForwards } from '../../src/embedded/event-store/log/event-readers.js';
+import { NUMBER_MAX, openTables, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
+import type { Append } from '../../src/embedded/event-store/log/log-writer.js';
+import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
+import { temporaryDirectory } from '../support/event-store-node.js';
+
+let dataDir: string;
+let log: EventLog;
+
+beforeEach(async () => {
+  dataDir = await temporaryDirectory();
+  log = await EventLog.open(dataDir);
+});
+
+afterEach(async () => {
+  verifyLog(log.tables);
+  await log.close();
+  await rm(dataDir, { recursive: true });
+});
+
+const NOTHING = Buffer.alloc(0);
+const event = (id = randomBytes(16)): ProposedEvent => ({
+  id,
+  type: Buffer.from('T'),
+  isJson: false,
+  metadata: NOTHING,
+  data: NOTHING,
+});
+
+const appendTo = (stream: string, events: ProposedEvent | ProposedEvent[]): Append => ({
+  streamName: Buffer.from(stream),
+  expectedRevision: 'any',
+  events: [events].flat(),
+  deadlineMs: Number.POSITIVE_INFINITY,
+});
+
+/** Position and stream of every event. */
+function everything(): string[] {
+  const found: string[] = [];
+  for (const { position, streamName } of readAllForwards(log.tables, 0)) found.push(`${position} ${streamName}`);
+  return found;
+}
+
+test('of the writes of one transaction, one that throws fails alone, and the others are written once', async () => {
+  const failing = () =>
+    log.write((writer) => {
+      writer.append(appendTo('half', event()));
+      throw new Error('it was not possible');
+    });
+  const outcomes = await Promise.allSettled([
+    log.append(appendTo('a', event())),
+    failing(),
+    log.append(appendTo('b', event())),
+    failing(),
+    log.append(appendTo('a', event())),
+  ]);
+  const appended = (revision: number, position: number) => ({
+    status: 'fulfilled',
+    value: { kind: 'appended', revision, position },
+  });
+  const failed = { status: 'rejected', reason: new Error('it was not possible') };
+  expect(outcomes).toEqual([appended(0, 1), failed, appended(0, 2), failed, appended(1, 3)]);
+  expect(everything()).toEqual(['1 a', '2 b', '3 a']);
+  expect(log.head(Buffer.from('half'))).toBeUndefined();
+});
+
+test('where another process has written, nothing of it is overwritten: one append fails, and the next follows', async () => {
+  await log.append(appendTo('a', event()));
+  const other = openTables(dataFileOf(dataDir));
+  const header = { createdMs: Date.now(), streamNumber: 1, firstRevision: 1, streamName: Buffer.from('a') };
+  await other.root.transaction(() => {
+    other.events.putSync(positionKey(2), encodeBlock(header, [event(Buffer.alloc(16, 7))]));
+    other.revisions.putSync(revisionKey(1, 1), positionKey(2));
+    other.streams.putSync(Buffer.from('a'), revisionKey(1, 1));
+  });
+  await expect(log.append(appendTo('b', event()))).rejects.toThrow('another process writes to it');
+  expect(await log.append(appendTo('b', event()))).toMatchObject({ position: 3 });
+  expect(everything()).toEqual(['1 a', '2 a', '3 b']);
+  await other.root.close();
+});
+
+test('an id that two streams have is known in both', async () => {
+  const id = randomBytes(16);
+  const first = await log.append(appendTo('a', event(id)));
+  const second = await log.append(appendTo('b', event(id)));
+  expect(second).toMatchObject({ position: 2 });
+  expect(await log.append(appendTo('a', event(id)))).toEqual(first);
+  expect(await log.append(appendTo('b', event(id)))).toEqual(second);
+});
+
+test('the metadata of a stream that is closed for ever are read by their own number', async () => {
+  const streamName = Buffer.from('closed');
+  const metadataStream = Buffer.from('$$closed');
+  await log.append(appendTo('closed', [event(), event()]));
+  await log.append(appendTo('$$closed', event()));
+  const open = log.head(metadataStream);
+  const expectedRevision = 'any';
+  await log.delete({ streamName, expectedRevision, deadlineMs: Number.POSITIVE_INFINITY, isTombstone: true });
+  expect(open).toMatchObject({ isTombstoned: false, revision: 0 });
+  expect(log.head(metadataStream)).toEqual({ ...open, isTombstoned: true });
+  expect(log.head(Buffer.from('$$never'))).toBeUndefined();
+});
+
+test('a metadata stream of the longest name has metadata of its own', async () => {
+  const streamName = Buffer.from(`$$${'x'.repeat(1_900)}`);
+  const deletion = { streamName, expectedRevision: 'any', deadlineMs: Number.POSITIVE_INFINITY, isTombstone: false } as const;
+  await log.append(appendTo(String(streamName), event()));
+  await log.delete(deletion);
+  await log.delete(deletion);
+  expect(log.head(Buffer.from(`$$${streamName}`))?.revision).toBe(1);
+});
+
+test('a block of many events is read backwards by a walk over it and no more', async () => {
+  const events = Array.from({ length: 200_000 }, (_, n) => event(Buffer.from(String(n).padStart(16, '0'))));
+  await log.append(appendTo('many', events));
+  const read: number[] = [];
+  for (const { id } of readAllBackwards(log.tables, NUMBER_MAX)) read.push(Number(id.toString()));
+  expect(read.reverse()).toEqual(Array.from(events.keys()));
+});
+
+test('a check finds a head that is that of another stream', async () => {
+  await log.append(appendTo('a', event()));
+  await log.append(appendTo('b', event()));
+  const own = log.tables.streams.get(Buffer.from('b')) as Buffer;
+  const replace = (head: Buffer) => log.tables.root.transaction(() => log.tables.streams.putSync(Buffer.from('b'), head));
+  await replace(revisionKey(1, 0));
+  expect(() => verifyLog(log.tables)).toThrow(/head of b is that of/);
+  await replace(Buffer.from(own));
+});
