@@ -99,6 +99,8 @@ export class EventCursor {
   private firstRevision = 0;
   private firstEventAt = 0;
   private index = 0;
+  /** Where each event of the block begins; found out when somebody first steps back, since that costs a walk over all of them. */
+  private eventsAt: Uint32Array | undefined;
 
   /** Throws DamagedBlock where the block is not as it was written. */
   load(block: Buffer, firstPosition: number): void {
@@ -113,14 +115,16 @@ export class EventCursor {
     this.firstEventAt = this.streamNameAt + this.streamNameLength;
     this.firstPosition = firstPosition;
     this.index = 0;
+    this.eventsAt = undefined;
     this.readEventAt(this.firstEventAt);
   }
 
   /** Moves within the block; stepping to the next event is the cheap case. */
   moveTo(index: number): void {
     if (index < this.index) {
-      this.index = 0;
-      this.readEventAt(this.firstEventAt);
+      this.eventsAt ??= this.findEvents();
+      this.index = index;
+      this.readEventAt(this.eventsAt[index] as number);
     }
     while (this.index < index) {
       this.index++;
@@ -146,6 +150,17 @@ export class EventCursor {
 
   get data(): Buffer {
     return this.block.subarray(this.dataAt, this.dataAt + this.dataLength);
+  }
+
+  private findEvents(): Uint32Array {
+    const { block, count } = this;
+    const eventsAt = new Uint32Array(count);
+    let at = this.firstEventAt;
+    for (let index = 0; index < count; index++) {
+      eventsAt[index] = at;
+      at += EVENT_HEADER + block.readUInt16BE(at + 17) + block.readUInt32BE(at + 19) + block.readUInt32BE(at + 23);
+    }
+    return eventsAt;
   }
 
   private readEventAt(at: number): void {
