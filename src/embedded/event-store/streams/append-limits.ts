@@ -10,6 +10,9 @@ const TYPE_BYTES_MAX = 0xffff;
 /** Of all that an append carries, so that names and metadata have a bound, too. */
 const APPEND_BYTES_MAX = 16 * 1024 * 1024;
 
+/** What an event takes beside its bytes, in memory and in the log, also when it has none. */
+const EVENT_COST_BYTES = 64;
+
 /** How much of an append has come. */
 export interface AppendSize {
   /** Of the data alone, which is what EventStoreDB measures by its maximum. */
@@ -19,7 +22,7 @@ export interface AppendSize {
 
 export function addTo(size: AppendSize, { type, metadata, data }: ProposedEvent): void {
   size.dataBytes += data.length;
-  size.bytes += type.length + metadata.length + data.length;
+  size.bytes += EVENT_COST_BYTES + type.length + metadata.length + data.length;
 }
 
 export const isTooLarge = ({ dataBytes, bytes }: AppendSize, maxAppendSize: number): boolean =>

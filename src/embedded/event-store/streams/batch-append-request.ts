@@ -13,6 +13,8 @@ export interface BatchAppendRequest {
   /** Why an event of this message cannot be stored. */
   readonly refusal: string | undefined;
   readonly isFinal: boolean;
+  /** Length of the message that all of these are views of. */
+  readonly bytes: number;
 }
 
 export interface BatchAppendOptions {
@@ -43,7 +45,7 @@ export function decodeBatchAppendRequest(source: Buffer): BatchAppendRequest {
     } else if (reader.field === 4) isFinal = reader.uint() !== 0;
     else reader.skip();
   }
-  return { correlationId, options, events, refusal, isFinal };
+  return { correlationId, options, events, refusal, isFinal, bytes: source.length };
 }
 
 function decodeOptions(reader: ProtobufReader): BatchAppendOptions {

@@ -2,10 +2,10 @@
  * Streams.BatchAppend: many appends in flight on one call, each named by a correlation id and each answered exactly once.
  * The client throws where nobody catches it when an id is answered twice.
  */
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
-import type { ResponseStream } from '../server/response-stream.js';
+import type { CallError, ResponseStream } from '../server/response-stream.js';
 import { type AppendSize, addTo, isTooLarge, refusalOf } from './append-limits.js';
 import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
@@ -13,14 +13,26 @@ import { writeFailureOf } from './call-errors.js';
 
 /** Beyond this, the node stops reading from the connection until commits catch up. */
 const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
+/** Of appends of which only some messages have come: waiting would not bring the rest of them, so beyond this the call ends. */
+const BYTES_ARRIVING_MAX = 64 * 1024 * 1024;
+/** What an append, and an event of it, take in memory beside the bytes that came. */
+const APPEND_COST_BYTES = 1024;
+const EVENT_COST_BYTES = 512;
 /** The same for a client that sends appends and does not read the answers. */
 const ANSWERS_UNSENT_MAX = 1024;
 
+const TOO_MANY_UNFINISHED: CallError = {
+  code: status.RESOURCE_EXHAUSTED,
+  details: `Appends that are not finished hold more than ${BYTES_ARRIVING_MAX} bytes. Send their final messages first.`,
+};
+
 interface ArrivingAppend {
-  readonly correlationId: Buffer;
-  readonly options: BatchAppendOptions;
+  correlationId: Buffer;
+  options: BatchAppendOptions;
   readonly events: ProposedEvent[];
   readonly size: AppendSize;
+  /** What is kept of it in memory. All that it consists of are views of the messages that came, so that those are kept whole. */
+  bytesHeld: number;
   refusal: string | undefined;
 }
 
@@ -32,6 +44,7 @@ export function batchAppendEvents(
 ): void {
   /** Appends of which only some messages have come. */
   const arriving = new Map<string, ArrivingAppend>();
+  let bytesArriving = 0;
   let inFlight = 0;
   let bytesInFlight = 0;
   let isEnding = false;
@@ -39,16 +52,21 @@ export function batchAppendEvents(
 
   call.on('data', (request: BatchAppendRequest) => {
     const key = request.correlationId.toString('latin1');
-    const append = arriving.get(key) ?? startOf(request);
-    if (!append) return;
+    const begun = arriving.get(key);
+    const append = begun ?? startOf(request);
+    if (!append || response.closed) return;
+    if (begun) bytesArriving -= begun.bytesHeld;
     take(append, request);
-    if (!request.isFinal) {
-      arriving.set(key, append);
+    if (request.isFinal) {
+      arriving.delete(key);
+      complete(append);
       return;
     }
-    arriving.delete(key);
-    complete(append);
+    arriving.set(key, append);
+    bytesArriving += append.bytesHeld;
+    if (bytesArriving > BYTES_ARRIVING_MAX) response.fail(TOO_MANY_UNFINISHED);
   });
+  response.onClose(() => arriving.clear());
   call.on('end', () => {
     isEnding = true;
     if (inFlight === 0) response.end();
@@ -56,21 +74,21 @@ export function batchAppendEvents(
 
   function take(append: ArrivingAppend, request: BatchAppendRequest): void {
     append.refusal ??= request.refusal;
+    append.bytesHeld += request.bytes + request.events.length * EVENT_COST_BYTES;
     for (const event of request.events) {
       addTo(append.size, event);
-      // What is refused anyway is not kept.
-      if (isTooLarge(append.size, maxAppendSize)) append.events.length = 0;
-      else append.events.push(event);
+      append.events.push(event);
     }
+    if (append.refusal || isTooLarge(append.size, maxAppendSize)) dropEvents(append);
   }
 
   async function complete(append: ArrivingAppend): Promise<void> {
     inFlight++;
-    bytesInFlight += append.size.bytes;
+    bytesInFlight += append.bytesHeld;
     if (bytesInFlight > BYTES_IN_FLIGHT_MAX) call.pause();
     const answer = await answerTo(append).catch(writeFailureOf);
     inFlight--;
-    bytesInFlight -= append.size.bytes;
+    bytesInFlight -= append.bytesHeld;
     // Without an answer the outcome is unknown, which is what the end of the call tells the client.
     if (!Buffer.isBuffer(answer)) return response.fail(answer);
     response.push(answer);
@@ -98,5 +116,15 @@ export function batchAppendEvents(
 
 /** An append begins with the message that carries its options. */
 function startOf({ correlationId, options }: BatchAppendRequest): ArrivingAppend | undefined {
-  return options && { correlationId, options, events: [], size: { dataBytes: 0, bytes: 0 }, refusal: undefined };
+  const size = { dataBytes: 0, bytes: 0 };
+  return options && { correlationId, options, events: [], size, bytesHeld: APPEND_COST_BYTES, refusal: undefined };
+}
+
+/** What is refused anyway is not kept; only what its answer says of it. */
+function dropEvents(append: ArrivingAppend): void {
+  const { correlationId, options, events } = append;
+  events.length = 0;
+  append.correlationId = Buffer.from(correlationId);
+  append.options = { ...options, streamName: Buffer.from(options.streamName) };
+  append.bytesHeld = APPEND_COST_BYTES + correlationId.length + options.streamName.length;
 }
