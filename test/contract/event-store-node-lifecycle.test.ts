@@ -1,7 +1,6 @@
 /** What only a node of our own promises: how it starts, stops and refuses. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -15,10 +14,12 @@ import {
   NO_STREAM,
   type Position,
   START,
+  StreamDeletedError,
   StreamNotFoundError,
   UnavailableError,
 } from '@eventstore/db-client';
 import { afterEach, expect, test } from '@jest/globals';
+import { ownerOf } from '../../src/embedded/event-store/log/data-directory-lock.js';
 import { encodeBlock } from '../../src/embedded/event-store/log/event-block.js';
 import { openTables, openTablesToRead, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
 import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
@@ -131,6 +132,31 @@ test('closing does not wait for a subscriber that does not read', async () => {
   subscription.on('error', () => {});
   await once(subscription, 'confirmation');
   await node.close();
+});
+
+test('a read during which its stream is tombstoned ends as deleted, and does not tell of the tombstone', async () => {
+  const client = connect(await start(await newDirectory()));
+  const wide = jsonEvent({ type: 'Wide', data: { text: 'x'.repeat(900_000) } });
+  for (let n = 0; n < 20; n++) await client.appendToStream('s', { ...wide, id: randomUUID() });
+  const types: (string | undefined)[] = [];
+  const read = client.readStream('s');
+  for (let stored = read.read(); types.length === 0; stored = read.read()) {
+    if (stored) types.push(stored.event?.type);
+    else await once(read, 'readable');
+  }
+  await client.tombstoneStream('s');
+  read.on('data', ({ event }) => types.push(event?.type));
+  await expect(once(read, 'end')).rejects.toBeInstanceOf(StreamDeletedError);
+  expect(types).toEqual(types.map(() => 'Wide'));
+});
+
+test('a subscription from the last position that there can be waits', async () => {
+  const client = connect(await start(await newDirectory()));
+  const end = { commit: 2n ** 63n - 1n, prepare: 2n ** 63n - 1n };
+  const subscription = client.subscribeToAll({ fromPosition: end });
+  await once(subscription, 'caughtUp');
+  await client.appendToStream('s', event());
+  await subscription.unsubscribe();
 });
 
 test('an append again whose events newer ones have superseded is refused, since they are gone', async () => {
@@ -264,7 +290,7 @@ test('a port that is taken is an error that leaves the directory free', async ()
   const { port } = await start(await newDirectory());
   const dataDir = await newDirectory();
   await expect(startEventStoreNode({ dataDir, port })).rejects.toThrow(/EADDRINUSE/);
-  expect(existsSync(join(dataDir, 'node.lock'))).toBe(false);
+  expect(await ownerOf(dataDir)).toBeUndefined();
   await start(dataDir);
 });
 

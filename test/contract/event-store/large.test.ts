@@ -1,4 +1,5 @@
 /** Many at once, and long streams. */
+import { binaryEvent, NO_STREAM } from '@eventstore/db-client';
 import { expect, test } from '@jest/globals';
 import {
   APPEND_CALLS,
@@ -33,6 +34,15 @@ test.each(APPEND_CALLS)('an append of five thousand events by $call is read whol
   expect(await readNs(store.client, stream)).toEqual(range(0, 4_999));
   expect(await readNs(store.client, stream, backwards)).toEqual(range(0, 4_999).reverse());
   expect(await readNs(store.client, stream, { fromRevision: 2_490n, maxCount: 20 })).toEqual(range(2_490, 2_509));
+});
+
+test.each(APPEND_CALLS)('an append of twenty thousand events by $call is known when it comes again', async ({ options }) => {
+  const stream = newStream();
+  const events = range(1, 20_000).map(() => binaryEvent({ type: 'T', data: new Uint8Array() }));
+  const append = () => store.client.appendToStream(stream, events, { ...options, expectedRevision: NO_STREAM, deadline: 60_000 });
+  const first = await append();
+  expect(first.nextExpectedRevision).toBe(19_999n);
+  expect(await append()).toEqual(first);
 });
 
 test('a subscriber catches up with thousands of events while more are appended, and knows each once', async () => {

@@ -75,6 +75,11 @@ describe('a filter', () => {
       filter: (word) => eventTypeFilter({ regex: `^${word}[A-C]to$` }),
       wanted: (letter, type) => letter < 'D' && type === 'to',
     },
+    {
+      name: 'a regular expression of streams that looks ahead',
+      filter: (word) => streamNameFilter({ regex: `^(?!\\$)${word}` }),
+      wanted: (letter) => letter < 'D',
+    },
   ];
 
   test.each(CASES)('by $name yields what matches, stored and live', async ({ filter, wanted }) => {

@@ -16,14 +16,19 @@ was acknowledged before is in it.`,
     const to = required('to', values.to);
     const from = dataFileOf(dataDir);
     if (!existsSync(from)) throw new WrongUsage(`There is no event store in ${dataDir}.`);
-    if (existsSync(to)) throw new WrongUsage(`${to} exists already. A backup never replaces another: choose another name.`);
+    if (existsSync(to)) throw existsAlready(to);
     requireFullLength(from);
     const damaged = `The event store in ${dataDir} is damaged`;
-    const summary = await copyChecked(to, (unfinished) => copy(from, unfinished), damaged);
+    const summary = await copyChecked(to, (unfinished) => copy(from, unfinished), damaged).catch((error) => {
+      throw error.code === 'EEXIST' ? existsAlready(to) : error;
+    });
     say(`${to}: ${summary}, ${megabytes(statSync(to).size)}.`);
     return 0;
   },
 };
+
+const existsAlready = (to: string): WrongUsage =>
+  new WrongUsage(`${to} exists already. A backup never replaces another: choose another name.`);
 
 /** LMDB copies what one commit sees, without what is free, while others go on. */
 async function copy(from: string, to: string): Promise<void> {

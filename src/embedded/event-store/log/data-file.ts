@@ -2,7 +2,7 @@
  * LMDB maps its file into memory, and a map that reaches past the end of the file kills the process with SIGBUS. So the file is
  * looked at before it is opened. Offsets are those of the LMDB that the `lmdb` package builds: data version 2, 64 bit.
  */
-import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readSync, rmSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const MAGIC = 0xbeefc0de;
@@ -16,16 +16,15 @@ export const dataFileOf = (dataDir: string): string => join(dataDir, 'events.mdb
 
 /**
  * Creates the file under another name first: a file that exists was once whole, so that an empty one is a loss and not a
- * beginning.
+ * beginning. Rejects with EEXIST where another process was quicker.
  */
 export async function createDataFile(file: string, create: (path: string) => Promise<void>): Promise<void> {
-  if (existsSync(file)) return;
-  const unfinished = `${file}.new`;
+  const unfinished = `${file}.${process.pid}.new`;
   rmSync(unfinished, { force: true });
   try {
     await create(unfinished);
     sync(unfinished);
-    renameSync(unfinished, file);
+    linkSync(unfinished, file);
   } finally {
     rmSync(unfinished, { force: true });
     rmSync(`${unfinished}-lock`, { force: true });
