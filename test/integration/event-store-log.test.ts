@@ -127,10 +127,25 @@ test('a block of many events is read backwards by a walk over it and no more', a
 
 test('a check finds a head that is that of another stream', async () => {
   await log.append(appendTo('a', event()));
-  await log.append(appendTo('b', event()));
-  const own = log.tables.streams.get(Buffer.from('b')) as Buffer;
-  const replace = (head: Buffer) => log.tables.root.transaction(() => log.tables.streams.putSync(Buffer.from('b'), head));
-  await replace(revisionKey(1, 0));
-  expect(() => verifyLog(log.tables)).toThrow(/head of b is that of/);
-  await replace(Buffer.from(own));
+  const { root, streams } = log.tables;
+  await root.transaction(() => streams.putSync(Buffer.from('b'), revisionKey(1, 0)));
+  expect(() => verifyLog(log.tables)).toThrow('The head of b is that of a.');
+  await root.transaction(() => streams.removeSync(Buffer.from('b')));
+});
+
+test('events that come again are looked for in their place, and all of them', async () => {
+  const [first, second, third, other] = [event(), event(), event(), event()];
+  const isConflict = { kind: 'wrong_expected_revision', currentRevision: 2 };
+  for (const one of [first, second, third]) await log.append(appendTo('s', one));
+  const limits = Buffer.from('{"$maxCount":1}');
+  await log.append(appendTo('$$s', { ...event(), type: Buffer.from('$metadata'), isJson: true, data: limits }));
+  // The first two are gone, so that what comes after the beginning is the third.
+  expect(await log.append({ ...appendTo('s', third), expectedRevision: 'no_stream' })).toEqual(isConflict);
+  expect(await log.append({ ...appendTo('s', third), expectedRevision: 1 })).toMatchObject({ kind: 'appended', position: 3 });
+
+  for (const one of [first, second, third]) await log.append(appendTo('t', one));
+  const deletion = { expectedRevision: 'any', deadlineMs: Number.POSITIVE_INFINITY, isTombstone: false } as const;
+  await log.delete({ ...deletion, streamName: Buffer.from('t') });
+  expect(await log.append({ ...appendTo('t', [first, other]), expectedRevision: 'no_stream' })).toEqual(isConflict);
+  expect(await log.append({ ...appendTo('t', other), expectedRevision: 'no_stream' })).toMatchObject({ revision: 3 });
 });
