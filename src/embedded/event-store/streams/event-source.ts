@@ -86,6 +86,8 @@ export interface Page {
 const PAGE_EVENTS_MAX = 512;
 const PAGE_SCANNED_MAX = 4096;
 const PAGE_BYTES_MAX = 1024 * 1024;
+/** A filter may be slow. */
+const PAGE_MS_MAX = 20;
 
 export function takePage(
   source: EventSource,
@@ -98,10 +100,12 @@ export function takePage(
   let scanned = 0;
   let bytes = 0;
   let lastPosition: number | undefined;
+  const until = performance.now() + PAGE_MS_MAX;
   const isFull = () =>
     messages.length >= Math.min(eventsMax, PAGE_EVENTS_MAX) ||
     scanned >= Math.min(scannedMax, PAGE_SCANNED_MAX) ||
-    bytes >= PAGE_BYTES_MAX;
+    bytes >= PAGE_BYTES_MAX ||
+    performance.now() > until;
   for (const event of source.events()) {
     source.pass(event);
     scanned++;
