@@ -2,7 +2,18 @@
  * LMDB maps its file into memory, and a map that reaches past the end of the file kills the process with SIGBUS. So the file is
  * looked at before it is opened. Offsets are those of the LMDB that the `lmdb` package builds: data version 2, 64 bit.
  */
-import { closeSync, fstatSync, fsyncSync, linkSync, openSync, readSync, rmSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const MAGIC = 0xbeefc0de;
@@ -24,13 +35,23 @@ export async function createDataFile(file: string, create: (path: string) => Pro
   try {
     await create(unfinished);
     sync(unfinished);
-    linkSync(unfinished, file);
+    giveName(unfinished, file);
   } finally {
     rmSync(unfinished, { force: true });
     rmSync(`${unfinished}-lock`, { force: true });
   }
   // Windows has no fsync of a directory.
   if (process.platform !== 'win32') sync(dirname(file));
+}
+
+/** link(2) never replaces a file. Where a file system has no links, as that of a stick or a share may not, a look has to do. */
+function giveName(unfinished: string, file: string): void {
+  try {
+    linkSync(unfinished, file);
+  } catch (error) {
+    if (existsSync(file)) throw error;
+    renameSync(unfinished, file);
+  }
 }
 
 function sync(path: string): void {
