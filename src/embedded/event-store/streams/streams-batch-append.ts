@@ -16,8 +16,8 @@ const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
 /** Of appends of which only some messages have come: waiting would not bring the rest of them, so beyond this the call ends. */
 const BYTES_ARRIVING_MAX = 64 * 1024 * 1024;
 /** What an append, and an event of it, take in memory beside the bytes that came. */
-const APPEND_COST_BYTES = 1024;
-const EVENT_COST_BYTES = 512;
+const APPEND_HELD_BYTES = 1024;
+const EVENT_HELD_BYTES = 512;
 /** The same for a client that sends appends and does not read the answers. */
 const ANSWERS_UNSENT_MAX = 1024;
 
@@ -74,7 +74,7 @@ export function batchAppendEvents(
 
   function take(append: ArrivingAppend, request: BatchAppendRequest): void {
     append.refusal ??= request.refusal;
-    append.bytesHeld += request.bytes + request.events.length * EVENT_COST_BYTES;
+    append.bytesHeld += request.bytes + request.events.length * EVENT_HELD_BYTES;
     for (const event of request.events) {
       addTo(append.size, event);
       append.events.push(event);
@@ -117,7 +117,7 @@ export function batchAppendEvents(
 /** An append begins with the message that carries its options. */
 function startOf({ correlationId, options }: BatchAppendRequest): ArrivingAppend | undefined {
   const size = { dataBytes: 0, bytes: 0 };
-  return options && { correlationId, options, events: [], size, bytesHeld: APPEND_COST_BYTES, refusal: undefined };
+  return options && { correlationId, options, events: [], size, bytesHeld: APPEND_HELD_BYTES, refusal: undefined };
 }
 
 /** What is refused anyway is not kept; only what its answer says of it. */
@@ -126,5 +126,5 @@ function dropEvents(append: ArrivingAppend): void {
   events.length = 0;
   append.correlationId = Buffer.from(correlationId);
   append.options = { ...options, streamName: Buffer.from(options.streamName) };
-  append.bytesHeld = APPEND_COST_BYTES + correlationId.length + options.streamName.length;
+  append.bytesHeld = APPEND_HELD_BYTES + correlationId.length + options.streamName.length;
 }
