@@ -13,13 +13,13 @@ import { writeFailureOf } from './call-errors.js';
 
 /** Beyond this, the node stops reading from the connection until commits catch up. */
 const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
+/** The same for a client that sends appends and does not read the answers. */
+const ANSWERS_UNSENT_MAX = 1024;
 /** Of appends of which only some messages have come: waiting would not bring the rest of them, so beyond this the call ends. */
 const BYTES_ARRIVING_MAX = 64 * 1024 * 1024;
 /** What an append, and an event of it, take in memory beside the bytes that came. */
 const APPEND_HELD_BYTES = 1024;
 const EVENT_HELD_BYTES = 512;
-/** The same for a client that sends appends and does not read the answers. */
-const ANSWERS_UNSENT_MAX = 1024;
 
 const TOO_MANY_UNFINISHED: CallError = {
   code: status.RESOURCE_EXHAUSTED,
