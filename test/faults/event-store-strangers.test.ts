@@ -137,6 +137,20 @@ describe('an append whose call is cut off before its end', () => {
   });
 });
 
+test('an append that ends in the middle of an event is refused, and nothing of it is stored', async () => {
+  const event = framed(appendEvent('Half', 1_000));
+  for (const half of [event.subarray(0, 3), event.subarray(0, 500)]) {
+    const stream = call('Append');
+    for (const whole of [framed(appendOptions('half')), event, event]) stream.write(whole);
+    stream.end(half);
+    expect(await statusOf(stream)).toEqual({
+      code: status.INTERNAL,
+      details: 'The request ends in the middle of a message.',
+    });
+  }
+  await expect(eventsOf(client, 'half')).rejects.toBeInstanceOf(StreamNotFoundError);
+});
+
 describe('numbers without end', () => {
   const ENDLESS = {
     'that are infinite': Buffer.concat([Buffer.alloc(150, 0xff), Buffer.from([1])]),
