@@ -36,12 +36,13 @@ test.each(APPEND_CALLS)('an append of five thousand events by $call is read whol
   expect(await readNs(store.client, stream, { fromRevision: 2_490n, maxCount: 20 })).toEqual(range(2_490, 2_509));
 });
 
-test.each(APPEND_CALLS)('an append of twenty thousand events by $call is known when it comes again', async ({ options }) => {
+test.each(APPEND_CALLS)('an append of five thousand events by $call is known when it comes again', async ({ options }) => {
   const stream = newStream();
-  const events = range(1, 20_000).map(() => binaryEvent({ type: 'T', data: new Uint8Array() }));
-  const append = () => store.client.appendToStream(stream, events, { ...options, expectedRevision: NO_STREAM, deadline: 60_000 });
+  // No more: a store that others use at the same time must not forget the ids by which it knows theirs.
+  const events = range(1, 5_000).map(() => binaryEvent({ type: 'T', data: new Uint8Array() }));
+  const append = () => store.client.appendToStream(stream, events, { ...options, expectedRevision: NO_STREAM });
   const first = await append();
-  expect(first.nextExpectedRevision).toBe(19_999n);
+  expect(first.nextExpectedRevision).toBe(4_999n);
   expect(await append()).toEqual(first);
 });
 
