@@ -151,6 +151,15 @@ test('an append that ends in the middle of an event is refused, and nothing of i
   await expect(eventsOf(client, 'half')).rejects.toBeInstanceOf(StreamNotFoundError);
 });
 
+test('a stream name that is not UTF-8 is refused', async () => {
+  const stream = call('Append');
+  const name = bytesField(3, Buffer.from([0x61, 0xff, 0x62]));
+  stream.write(framed(message(1, message(1, name), bytesField(4, Buffer.alloc(0)))));
+  stream.end(framed(appendEvent('Named')));
+  const refusal = { code: status.INVALID_ARGUMENT, details: 'A stream name must be UTF-8.' };
+  expect(await statusOf(stream)).toEqual(refusal);
+});
+
 describe('numbers without end', () => {
   const ENDLESS = {
     'that are infinite': Buffer.concat([Buffer.alloc(150, 0xff), Buffer.from([1])]),

@@ -178,6 +178,16 @@ describe('check', () => {
     expect((await stat(join(folder, 'events.mdb-lock'))).ino).toBe(ino);
   });
 
+  test('leaves the lock file of a directory also where no node runs: one may start before the check ends', async () => {
+    const folder = await newFolder();
+    const dataDir = join(folder, 'data');
+    const node = await start(dataDir);
+    await node.stop();
+    await rm(join(dataDir, 'events.mdb-lock'));
+    expect(run('check', '--data-dir', dataDir).status).toBe(0);
+    expect(existsSync(join(dataDir, 'events.mdb-lock'))).toBe(true);
+  });
+
   test('does not call damaged what the system refuses', async () => {
     const folder = await newFolder();
     const { status, stdout } = run('check', '--file', folder);

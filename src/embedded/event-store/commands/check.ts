@@ -1,4 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { dataFileOf } from '../log/data-file.js';
 import { type Command, say, WrongUsage } from './command.js';
@@ -16,11 +17,11 @@ and may be run while a node is running. Exit status 1 if anything is wrong.`,
     const path = file ?? dataFileOf(dataDir as string);
     if (!existsSync(path))
       throw new WrongUsage(dataDir === undefined ? `There is no file ${path}.` : `There is no event store in ${dataDir}.`);
-    // LMDB makes a lock file beside a backup. One that was there may be that of a running node, which learns from it who reads.
+    // LMDB makes a lock file beside a backup. That of a node tells it who reads, and a node may start while this runs.
     const lock = `${path}-lock`;
-    const hadLock = existsSync(lock);
+    const isNodes = existsSync(lock) || basename(path) === basename(dataFileOf(''));
     const { problems, problemsTotal, facts } = await examine(path);
-    if (!hadLock) rmSync(lock, { force: true });
+    if (!isNodes) rmSync(lock, { force: true });
     if (problems.length === 0 && facts) {
       say(`All is well: ${summaryOf(facts)}.`);
       return 0;

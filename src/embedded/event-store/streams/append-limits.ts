@@ -1,4 +1,5 @@
 /** What the node does not take, asked before anything is queued. */
+import { isUtf8 } from 'node:buffer';
 import type { ProposedEvent } from '../log/event-block.js';
 import { STREAM_NAME_BYTES_MAX } from '../log/event-tables.js';
 import { describedStream } from '../log/stream-metadata.js';
@@ -31,6 +32,7 @@ export const isTooLarge = ({ dataBytes, bytes }: AppendSize, maxAppendSize: numb
 /** Why events cannot be appended to a stream of this name. */
 export function refusalOf(streamName: Buffer, events: readonly ProposedEvent[] = []): string | undefined {
   if (streamName.length === 0) return 'A stream name must not be empty.';
+  if (!isUtf8(streamName)) return 'A stream name must be UTF-8.';
   if ((describedStream(streamName) ?? streamName).length > STREAM_NAME_BYTES_MAX) {
     return `A stream name must not exceed ${STREAM_NAME_BYTES_MAX} bytes.`;
   }

@@ -69,7 +69,8 @@ function toEvent(message: AppendReq.ProposedMessage): ProposedEvent | string {
     id,
     type: Buffer.from(type),
     isJson: headers.get('content-type') === 'application/json',
-    metadata: message.getCustomMetadata_asU8(),
-    data: message.getData_asU8(),
+    // Copies: a view would keep the whole message, of which nothing else is counted.
+    metadata: Buffer.from(message.getCustomMetadata_asU8()),
+    data: Buffer.from(message.getData_asU8()),
   };
 }
