@@ -15,7 +15,7 @@ import { join } from 'node:path';
 
 const LOCK_FILE = 'node.lock';
 /** The first versions had one lock file, without a number. */
-const NUMBERED = /^node\.lock(?:\.(\d{1,15}))?$/;
+const NUMBERED = /^node\.lock(?:\.(\d{1,14}))?$/;
 const DOOR = /^node\.lock\.[0-9a-f-]{36}\.door$/;
 const NO_DOOR = '-';
 
@@ -115,7 +115,7 @@ function tryLink(candidate: string, lock: string): boolean {
 /** Undefined where the directory was given back. */
 function ownerIn(lock: string): Owner | undefined {
   const [pid, start = '', door = NO_DOOR] = readIfPresent(lock)?.trim().split(' ') ?? [];
-  return pid ? { pid: Number(pid), start, door } : undefined;
+  return Number(pid) > 0 ? { pid: Number(pid), start, door } : undefined;
 }
 
 async function livingOwner(dataDir: string, { path }: Lock): Promise<number | undefined> {

@@ -140,6 +140,11 @@ export class EventCursor {
     return this.block.toString('utf8', this.streamNameAt, this.streamNameAt + this.streamNameLength);
   }
 
+  /** As it is stored; a name that is not UTF-8 has no text that leads back to it. */
+  get streamNameBytes(): Buffer {
+    return this.block.subarray(this.streamNameAt, this.streamNameAt + this.streamNameLength);
+  }
+
   get type(): string {
     return this.block.toString('utf8', this.typeAt, this.typeAt + this.typeLength);
   }

@@ -60,7 +60,7 @@ export function* problemsOf(tables: EventTables, progress: (keys: number) => voi
     try {
       const newest = newestOf(tables, streamNumber);
       if (newest?.revision !== revision) yield `The head of ${key} says revision ${revision}, which is not its last event's.`;
-      if (newest && newest.streamName !== String(key)) yield `The head of ${key} is that of ${newest.streamName}.`;
+      if (newest && !newest.streamNameBytes.equals(key)) yield `The head of ${key} is that of ${newest.streamName}.`;
     } catch (error) {
       // Said already, of the block.
       if (!(error instanceof DamagedBlock)) throw error;
@@ -74,7 +74,7 @@ function* problemsOfBlock({ revisions, streams }: EventTables, cursor: EventCurs
   if (!revisions.get(revisionKey(streamNumber, revision))?.equals(key)) {
     yield `The index does not find revision ${revision} of ${streamName}.`;
   }
-  const head = streams.get(Buffer.from(streamName));
+  const head = streams.get(cursor.streamNameBytes);
   if (!head || decodeHead(head).streamNumber !== streamNumber)
     yield `The head of ${streamName} is that of another stream, or none.`;
 }
