@@ -108,6 +108,20 @@ test('the metadata of a stream that is closed for ever are read by their own num
   expect(log.head(Buffer.from('$$never'))).toBeUndefined();
 });
 
+test('a deleted stream whose metadata are closed for ever begins anew all the same', async () => {
+  const deletion = { expectedRevision: 'any', deadlineMs: Number.POSITIVE_INFINITY } as const;
+  const [streamName, metadataStream] = [Buffer.from('s'), Buffer.from('$$s')];
+  await log.append(appendTo('s', event()));
+  await log.delete({ ...deletion, streamName, isTombstone: false });
+  await log.delete({ ...deletion, streamName: metadataStream, isTombstone: true });
+  expect(await log.append(appendTo('s', event()))).toMatchObject({ kind: 'appended', revision: 1 });
+  expect(log.head(streamName)).toMatchObject({ revision: 1, limits: { truncateBefore: 1 }, isTombstoned: false });
+  expect(log.head(metadataStream)?.isTombstoned).toBe(true);
+  const isClosed = { kind: 'stream_deleted' };
+  expect(await log.append(appendTo('$$s', event()))).toEqual(isClosed);
+  expect(await log.delete({ ...deletion, streamName, isTombstone: false })).toEqual(isClosed);
+});
+
 test('a metadata stream of the longest name has metadata of its own', async () => {
   const streamName = Buffer.from(`$$${'x'.repeat(1_900)}`);
   const deletion = { streamName, expectedRevision: 'any', deadlineMs: Number.POSITIVE_INFINITY, isTombstone: false } as const;

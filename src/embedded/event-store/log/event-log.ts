@@ -105,9 +105,10 @@ export class EventLog {
   head(streamName: Buffer): ReadableHead | undefined {
     const head = storedHead(this.tables, streamName) ?? NO_HEAD;
     const described = describedStream(streamName);
-    const closing = described ? (storedHead(this.tables, described) ?? NO_HEAD) : head;
-    if (head.revision === NO_STREAM && !isTombstoned(closing)) return undefined;
-    return { ...head, ...(described && { limits: METADATA_STREAM_LIMITS }), isTombstoned: isTombstoned(closing) };
+    const isClosed =
+      isTombstoned(head) || (described !== undefined && isTombstoned(storedHead(this.tables, described) ?? NO_HEAD));
+    if (head.revision === NO_STREAM && !isClosed) return undefined;
+    return { ...head, ...(described && { limits: METADATA_STREAM_LIMITS }), isTombstoned: isClosed };
   }
 
   lastPosition(): number {

@@ -9,6 +9,7 @@ import {
   isSoftDeleted,
   isTombstoned,
   NO_HEAD,
+  NO_LIMITS,
   NO_NUMBER,
   NUMBER_MAX,
   positionKey,
@@ -112,6 +113,7 @@ export class LogWriter {
     else {
       const metadataStream = metadataStreamOf(streamName);
       const metadataHead = this.storedHead(metadataStream);
+      if (isTombstoned(metadataHead)) return { kind: 'stream_deleted' };
       const isNowhere = head.revision === NO_STREAM && metadataHead.revision === NO_STREAM;
       if (isNowhere) return { kind: 'wrong_expected_revision', currentRevision: NO_STREAM };
       this.put(metadataStream, metadataHead, [metadataEvent(SOFT_DELETED_METADATA)], nowMs);
@@ -199,6 +201,11 @@ export class LogWriter {
   private recreate(streamName: Buffer, revision: number, nowMs: number): void {
     const metadataStream = metadataStreamOf(streamName);
     const head = this.storedHead(metadataStream);
+    // Metadata that are closed for ever say nothing any more.
+    if (isTombstoned(head)) {
+      this.limit(streamName, { ...NO_LIMITS, truncateBefore: revision });
+      return;
+    }
     for (const newest of readStreamForwards(this.tables, head.streamNumber, head.revision)) {
       const metadata = recreatedFrom(revision, newest.data);
       if (metadata) this.put(metadataStream, head, [metadataEvent(metadata)], nowMs);
@@ -211,7 +218,7 @@ export class LogWriter {
     const described = describedStream(streamName);
     return {
       revision,
-      isTombstoned: isTombstoned(described ? this.storedHead(described) : head),
+      isTombstoned: isTombstoned(head) || (described !== undefined && isTombstoned(this.storedHead(described))),
       isSoftDeleted: isSoftDeleted(head),
       hasMetadata: () => this.storedHead(metadataStreamOf(streamName)).revision !== NO_STREAM,
       recent: (id) => this.recentIds.get(streamNumber, id),
