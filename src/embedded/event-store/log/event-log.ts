@@ -7,17 +7,9 @@ import { createDataFile, dataFileOf, describeOpenFailure, makeFullLength } from 
 import { NO_STREAM } from './decide-append.js';
 import { FREE_BYTES_MIN, requireDiskSpace } from './disk-space.js';
 import { lastPosition } from './event-readers.js';
-import {
-  createTables,
-  type EventTables,
-  isTombstoned,
-  NO_HEAD,
-  openTables,
-  type StreamHead,
-  storedHead,
-} from './event-tables.js';
+import { createTables, type EventTables, NO_HEAD, openTables, type StreamHead, storedHead } from './event-tables.js';
 import { type Append, type Deletion, LogWriter, type WriteOutcome } from './log-writer.js';
-import { describedStream, METADATA_STREAM_LIMITS } from './stream-metadata.js';
+import { describedStream, isClosed, METADATA_STREAM_LIMITS } from './stream-metadata.js';
 import { verifyLog } from './verify-log.js';
 
 const WRITES_PER_COMMIT_MAX = 1024;
@@ -104,11 +96,9 @@ export class EventLog {
   /** As reads see the stream. Undefined where nothing was ever appended to it. */
   head(streamName: Buffer): ReadableHead | undefined {
     const head = storedHead(this.tables, streamName) ?? NO_HEAD;
-    const described = describedStream(streamName);
-    const isClosed =
-      isTombstoned(head) || (described !== undefined && isTombstoned(storedHead(this.tables, described) ?? NO_HEAD));
-    if (head.revision === NO_STREAM && !isClosed) return undefined;
-    return { ...head, ...(described && { limits: METADATA_STREAM_LIMITS }), isTombstoned: isClosed };
+    const isTombstoned = isClosed(this.tables, streamName, head);
+    if (head.revision === NO_STREAM && !isTombstoned) return undefined;
+    return { ...head, ...(describedStream(streamName) && { limits: METADATA_STREAM_LIMITS }), isTombstoned };
   }
 
   lastPosition(): number {

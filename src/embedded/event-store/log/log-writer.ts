@@ -21,6 +21,7 @@ import {
 import { RecentEventIds } from './recent-event-ids.js';
 import {
   describedStream,
+  isClosed,
   limitsOf,
   METADATA_TYPE,
   metadataStreamOf,
@@ -215,10 +216,9 @@ export class LogWriter {
 
   private storedStream(streamName: Buffer, head: StreamHead): StoredStream {
     const { streamNumber, revision } = head;
-    const described = describedStream(streamName);
     return {
       revision,
-      isTombstoned: isTombstoned(head) || (described !== undefined && isTombstoned(this.storedHead(described))),
+      isTombstoned: isClosed(this.tables, streamName, head),
       isSoftDeleted: isSoftDeleted(head),
       hasMetadata: () => this.storedHead(metadataStreamOf(streamName)).revision !== NO_STREAM,
       recent: (id) => this.recentIds.get(streamNumber, id),

@@ -1,6 +1,15 @@
 /** What a stream's metadata stream, `$$` before its name, says about it. */
 import type { ProposedEvent } from './event-block.js';
-import { NO_LIMITS, NUMBER_MAX, type StreamLimits } from './event-tables.js';
+import {
+  type EventTables,
+  isTombstoned,
+  NO_HEAD,
+  NO_LIMITS,
+  NUMBER_MAX,
+  type StreamHead,
+  type StreamLimits,
+  storedHead,
+} from './event-tables.js';
 
 const PREFIX = Buffer.from('$$');
 export const METADATA_TYPE: Buffer = Buffer.from('$metadata');
@@ -26,6 +35,12 @@ export const describedStream = (streamName: Buffer): Buffer | undefined =>
     : undefined;
 
 export const metadataStreamOf = (streamName: Buffer): Buffer => Buffer.concat([PREFIX, streamName]);
+
+/** Closed for ever: by a tombstone of its own, or, where it holds the metadata of a stream, by that stream's. */
+export function isClosed(tables: EventTables, streamName: Buffer, head: StreamHead): boolean {
+  const described = describedStream(streamName);
+  return isTombstoned(head) || (described !== undefined && isTombstoned(storedHead(tables, described) ?? NO_HEAD));
+}
 
 /** Of a metadata stream itself, only the newest event is ever read. */
 export const METADATA_STREAM_LIMITS: StreamLimits = { ...NO_LIMITS, maxCount: 1 };
