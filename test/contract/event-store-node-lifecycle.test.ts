@@ -1,12 +1,11 @@
 /** What only a node of our own promises: how it starts, stops and refuses. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   BACKWARDS,
   END,
-  EventStoreDBClient,
   eventTypeFilter,
   FORWARDS,
   jsonEvent,
@@ -18,35 +17,20 @@ import {
   StreamNotFoundError,
   UnavailableError,
 } from '@eventstore/db-client';
-import { afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { ownerOf } from '../../src/embedded/event-store/log/data-directory-lock.js';
 import { encodeBlock } from '../../src/embedded/event-store/log/event-block.js';
 import { openTables, openTablesToRead, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
 import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
 import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
-import { temporaryDirectory } from '../support/event-store-node.js';
+import { cleanUpAfterEach } from '../support/event-store-node.js';
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function newDirectory(): Promise<string> {
-  const dataDir = await temporaryDirectory();
-  cleanups.push(() => rm(dataDir, { recursive: true }));
-  return dataDir;
-}
+const { cleanups, newDirectory, connect } = cleanUpAfterEach();
 
 async function start(dataDir: string, options = {}): Promise<EventStoreNode> {
   const node = await startEventStoreNode({ dataDir, ...options });
   cleanups.push(() => node.close());
   return node;
-}
-
-function connect(node: EventStoreNode): EventStoreDBClient {
-  const client = EventStoreDBClient.connectionString(node.connectionString);
-  cleanups.push(() => client.dispose());
-  return client;
 }
 
 const event = (n = 0) => jsonEvent({ type: 'Numbered', data: { n } });

@@ -6,35 +6,19 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventStoreDBClient, jsonEvent, UnavailableError } from '@eventstore/db-client';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ForkedNode, forkNode, startTemporaryNode, temporaryDirectory } from '../support/event-store-node.js';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { cleanUpAfterEach, type ForkedNode, forkNode, startTemporaryNode } from '../support/event-store-node.js';
 
-const cleanups: (() => Promise<unknown> | unknown)[] = [];
+const { cleanups, newDirectory, connect } = cleanUpAfterEach();
 
 beforeAll(() => {
   execFileSync('npm', ['run', 'build'], { stdio: 'ignore' });
 });
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function newDirectory(): Promise<string> {
-  const dataDir = await temporaryDirectory();
-  cleanups.push(() => rm(dataDir, { recursive: true }));
-  return dataDir;
-}
-
 async function start(dataDir: string, ...options: string[]): Promise<ForkedNode> {
   const node = await forkNode(dataDir, 0, ...options);
   cleanups.push(() => node.kill());
   return node;
-}
-
-function connect({ connectionString }: { connectionString: string }): EventStoreDBClient {
-  const client = EventStoreDBClient.connectionString(connectionString);
-  cleanups.push(() => client.dispose());
-  return client;
 }
 
 const numbersIn = async (client: EventStoreDBClient, stream: string): Promise<number[]> => {

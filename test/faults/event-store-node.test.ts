@@ -1,39 +1,23 @@
 /** The node is killed, its file cut, its directory contested: what was acknowledged is there, or the node says why not. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { type AppendResult, EventStoreDBClient, jsonEvent, START } from '@eventstore/db-client';
-import { afterEach, beforeAll, expect, test } from '@jest/globals';
-import { type ForkedNode, forkNode, temporaryDirectory } from '../support/event-store-node.js';
+import { beforeAll, expect, test } from '@jest/globals';
+import { cleanUpAfterEach, type ForkedNode, forkNode } from '../support/event-store-node.js';
 
-const cleanups: (() => Promise<unknown>)[] = [];
+const { cleanups, newDirectory, connect } = cleanUpAfterEach();
 
 beforeAll(() => {
   execFileSync('npm', ['run', 'build'], { stdio: 'ignore' });
 });
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function newDirectory(): Promise<string> {
-  const dataDir = await temporaryDirectory();
-  cleanups.push(() => rm(dataDir, { recursive: true }));
-  return dataDir;
-}
-
 async function start(dataDir: string, port?: number): Promise<ForkedNode> {
   const node = await forkNode(dataDir, port);
   cleanups.push(() => node.kill());
   return node;
-}
-
-function connect(node: ForkedNode): EventStoreDBClient {
-  const client = EventStoreDBClient.connectionString(node.connectionString);
-  cleanups.push(() => client.dispose());
-  return client;
 }
 
 interface Acknowledged {

@@ -6,36 +6,21 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ForkedNode, forkNode, temporaryDirectory } from '../support/event-store-node.js';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { cleanUpAfterEach, type ForkedNode, forkNode } from '../support/event-store-node.js';
 import { createCertificate, hasOpenssl } from '../support/tls-certificate.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/embedded/event-store/main.js', import.meta.url));
 
-const cleanups: (() => Promise<unknown> | unknown)[] = [];
+const { cleanups, newDirectory: newFolder, connect } = cleanUpAfterEach();
+
 beforeAll(() => {
   execFileSync('npm', ['run', 'build'], { stdio: 'ignore' });
 });
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function newFolder(): Promise<string> {
-  const folder = await temporaryDirectory();
-  cleanups.push(() => rm(folder, { recursive: true }));
-  return folder;
-}
-
 async function start(dataDir: string): Promise<ForkedNode> {
   const node = await forkNode(dataDir);
   cleanups.push(() => node.kill());
   return node;
-}
-
-function connect({ connectionString }: { connectionString: string }): EventStoreDBClient {
-  const client = EventStoreDBClient.connectionString(connectionString);
-  cleanups.push(() => client.dispose());
-  return client;
 }
 
 function run(...args: string[]) {

@@ -5,6 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { afterEach } from '@jest/globals';
 import { type EventStoreNode, type EventStoreNodeOptions, startEventStoreNode } from '../../src/embedded/event-store/node.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/embedded/event-store/main.js', import.meta.url));
@@ -27,6 +29,34 @@ export async function startTemporaryNode(options: Omit<EventStoreNodeOptions, 'd
     await rm(dataDir, { recursive: true });
   };
   return { ...node, dataDir, dispose };
+}
+
+export interface Cleanups {
+  /** To be done after the test, the last first. */
+  readonly cleanups: (() => unknown)[];
+  newDirectory(): Promise<string>;
+  connect(node: { readonly connectionString: string }): EventStoreDBClient;
+}
+
+/** To be called at the top of a test file: what a test opens is closed after it. */
+export function cleanUpAfterEach(): Cleanups {
+  const cleanups: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
+  return {
+    cleanups,
+    async newDirectory() {
+      const directory = await temporaryDirectory();
+      cleanups.push(() => rm(directory, { recursive: true }));
+      return directory;
+    },
+    connect({ connectionString }) {
+      const client = EventStoreDBClient.connectionString(connectionString);
+      cleanups.push(() => client.dispose());
+      return client;
+    },
+  };
 }
 
 export interface ForkedNode {
