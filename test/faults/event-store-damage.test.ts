@@ -82,6 +82,26 @@ describe('a full disk', () => {
     expect(node.process.exitCode).toBeNull();
   });
 
+  onSmallDisk('refuses appends that together are more than is left, and serves on', async () => {
+    const mounted = mountSmallDisk() as string;
+    cleanups.push(() => unmount(mounted));
+    const node = await start(join(mounted, 'data'), '--free-bytes-min', String(4 * 2 ** 20), '--max-append-size', '4194304');
+    const client = connect(node);
+    const three = 3 * 2 ** 20;
+    const appends = upTo(9).map((n) =>
+      client.appendToStream('s', jsonEvent({ type: 'Large', data: { n, text: 'x'.repeat(three) } })),
+    );
+    const outcomes = await Promise.allSettled(appends);
+    const acknowledged = upTo(9).filter((n) => outcomes[n]?.status === 'fulfilled');
+    expect(acknowledged.length).toBeGreaterThan(0);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected')
+        expect(String(outcome.reason)).toMatch(/The disk of .+ is full: \d+ MiB are free, \d+ MiB are needed/);
+    }
+    expect(await numbersIn(client, 's')).toEqual(expect.arrayContaining(acknowledged));
+    expect(node.process.exitCode).toBeNull();
+  });
+
   const canLimit = spawnSync('prlimit', ['--version']).status === 0;
   if (!canLimit) console.warn('SKIPPED, since prlimit is not installed: a commit that the disk refuses ends the process');
   (canLimit ? test : test.skip)(
@@ -91,10 +111,15 @@ describe('a full disk', () => {
       const node = await start(dataDir);
       const client = connect(node);
       execFileSync('prlimit', ['--pid', String(node.process.pid), `--fsize=${4 * 2 ** 20}`]);
-      const exited = once(node.process, 'exit');
+      const closed = once(node.process, 'close');
+      let said = '';
+      node.process.stderr?.on('data', (chunk) => {
+        said += chunk;
+      });
       const { acknowledged, error } = await fill(client, 0);
       expect(error).toBeInstanceOf(UnavailableError);
-      await exited;
+      await closed;
+      expect(said).toMatch(/The event store ends: Input\/output error\./);
       const after = connect(await start(dataDir));
       const stored = await numbersIn(after, 's');
       // What was under way may have been written, or not; nothing else may be missing or be there.

@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { dataFileOf } from '../../src/embedded/event-store/log/data-file.js';
-import { encodeBlock, type ProposedEvent } from '../../src/embedded/event-store/log/event-block.js';
+import { DamagedBlock, encodeBlock, type ProposedEvent } from '../../src/embedded/event-store/log/event-block.js';
 import { EventLog } from '../../src/embedded/event-store/log/event-log.js';
 import { readAllBackwards, readAllForwards } from '../../src/embedded/event-store/log/event-readers.js';
 import { NUMBER_MAX, openTables, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
-import type { Append } from '../../src/embedded/event-store/log/log-writer.js';
+import { type Append, NotTheEnd } from '../../src/embedded/event-store/log/log-writer.js';
 import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
 import { temporaryDirectory } from '../support/event-store-node.js';
 
@@ -69,6 +69,65 @@ test('of the writes of one transaction, one that throws fails alone, and the oth
   expect(outcomes).toEqual([appended(0, 1), failed, appended(0, 2), failed, appended(1, 3)]);
   expect(everything()).toEqual(['1 a', '2 b', '3 a']);
   expect(log.head(Buffer.from('half'))).toBeUndefined();
+});
+
+test('of many writes that fail, none makes those beside it be tried more than twice', async () => {
+  const tries = Array.from({ length: 60 }, () => 0);
+  const outcomes = await Promise.allSettled(
+    tries.map((_, n) =>
+      log.write((writer) => {
+        (tries[n] as number)++;
+        writer.append(appendTo('s', event()));
+        if (n % 3 === 1) throw new Error(`${n} was not possible`);
+        return n;
+      }),
+    ),
+  );
+  expect(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason.message))).toEqual(
+    tries.map((_, n) => (n % 3 === 1 ? `${n} was not possible` : n)),
+  );
+  expect(everything()).toHaveLength(40);
+  expect(Math.max(...tries)).toBe(2);
+});
+
+test('what a failed write has made known is forgotten: ids, numbers of streams, positions', async () => {
+  const one = event();
+  await log.append(appendTo('a', event()));
+  const failed = log.write((writer) => {
+    writer.append(appendTo('b', one));
+    throw new Error('it was not possible');
+  });
+  await expect(failed).rejects.toThrow('it was not possible');
+  expect(await log.append(appendTo('c', one))).toMatchObject({ revision: 0, position: 2 });
+  expect(await log.append(appendTo('b', one))).toMatchObject({ revision: 0, position: 3 });
+  expect(everything()).toEqual(['1 a', '2 c', '3 b']);
+});
+
+test('where the end of the log is damaged, appends fail with that until it is whole', async () => {
+  await log.append(appendTo('a', event()));
+  const { root, events } = log.tables;
+  await root.transaction(() => events.putSync(positionKey(2), Buffer.from([2, 0, 0, 0, 0])));
+  await expect(log.append(appendTo('b', event()))).rejects.toBeInstanceOf(NotTheEnd);
+  const both = [log.append(appendTo('b', event())), log.append(appendTo('c', event()))];
+  for (const append of both) await expect(append).rejects.toBeInstanceOf(DamagedBlock);
+  await root.transaction(() => events.removeSync(positionKey(2)));
+  expect(await log.append(appendTo('b', event()))).toMatchObject({ revision: 0, position: 2 });
+});
+
+test('an id that came twice in one stream is known by its newer event, when the older one is long ago', async () => {
+  const one = event();
+  const many = (count: number) =>
+    log.append(
+      appendTo(
+        'others',
+        Array.from({ length: count }, () => event()),
+      ),
+    );
+  await log.append(appendTo('s', one));
+  await many(19_000);
+  expect(await log.append({ ...appendTo('s', one), expectedRevision: 0 })).toMatchObject({ revision: 1 });
+  await many(1_000);
+  expect(await log.append(appendTo('s', one))).toMatchObject({ revision: 1, position: 19_002 });
 });
 
 test('where another process has written, nothing of it is overwritten: one append fails, and the next follows', async () => {

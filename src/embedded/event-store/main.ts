@@ -20,9 +20,13 @@ ${Object.values(COMMANDS)
   .join('\n')}
 Each has --help.`;
 
-// A commit that the disk refuses surfaces here. Nobody knows what is on disk after a failed fsync except the disk: end, and let
-// the next start read it.
-process.once('unhandledRejection', (error) => end(error as Error));
+// A commit that the disk refuses surfaces here, in several promises of LMDB, of which one says why. Nobody knows what is
+// on disk after a failed fsync except the disk: end, and let the next start read it.
+process.on('unhandledRejection', (error: Error & { commitError?: unknown }) => {
+  const endFor = (): never => end(new Error(`The event store ends: ${error.message}`));
+  if (error.commitError) setImmediate(endFor);
+  else endFor();
+});
 
 main(process.argv.slice(2)).then((status) => process.exit(status), end);
 
@@ -41,10 +45,8 @@ async function main(args: string[]): Promise<number> {
   return serve.run(args);
 }
 
-function end(error: Error & { commitError?: Error; code?: unknown }): never {
+function end(error: Error & { code?: unknown }): never {
   const isWrongUsage = error instanceof WrongUsage || String(error.code).startsWith('ERR_PARSE_ARGS');
-  const { message } = error.commitError ?? error;
-  const reason = error.commitError ? `The event store ends, since the disk has refused a commit: ${message}.` : message;
-  process.stderr.write(`${reason.replace(/\.?$/, '.')}${isWrongUsage ? ' See --help.' : ''}\n`);
+  process.stderr.write(`${error.message.replace(/\.?$/, '.')}${isWrongUsage ? ' See --help.' : ''}\n`);
   process.exit(isWrongUsage ? 2 : 1);
 }

@@ -19,6 +19,7 @@ const HEADER_AT_WITHOUT_CHECKSUM = 1;
 const HEADER_BYTES = 24;
 const EVENT_HEADER = 27;
 const JSON_FLAG = 1;
+const BLOCK_BYTES_MIN = HEADER_AT_WITHOUT_CHECKSUM + HEADER_BYTES + EVENT_HEADER;
 
 /** The revision of the event that closes a stream for ever; EventStoreDB's is the largest it has, and so is this one. */
 export const TOMBSTONE_REVISION = 2 ** 48 - 1;
@@ -46,10 +47,15 @@ export interface BlockHeader {
   readonly streamName: Uint8Array;
 }
 
+/** Bytes that events take in a block. */
+export function sizeOf(events: readonly ProposedEvent[]): number {
+  let size = 0;
+  for (const { type, metadata, data } of events) size += EVENT_HEADER + type.length + metadata.length + data.length;
+  return size;
+}
+
 export function encodeBlock(header: BlockHeader, events: readonly ProposedEvent[]): Buffer {
-  let size = HEADER_AT + HEADER_BYTES + header.streamName.length;
-  for (const event of events) size += EVENT_HEADER + event.type.length + event.metadata.length + event.data.length;
-  const block = Buffer.allocUnsafe(size);
+  const block = Buffer.allocUnsafe(HEADER_AT + HEADER_BYTES + header.streamName.length + sizeOf(events));
   block[0] = VERSION;
   block.writeUInt32BE(events.length, HEADER_AT);
   block.writeUIntBE(header.createdMs, HEADER_AT + 4, 6);
@@ -184,6 +190,7 @@ export class EventCursor {
 }
 
 function headerAt(block: Buffer, firstPosition: number): number {
+  if (block.length < BLOCK_BYTES_MIN) throw new DamagedBlock(firstPosition, 'it is too short');
   if (block[0] === VERSION_WITHOUT_CHECKSUM) return HEADER_AT_WITHOUT_CHECKSUM;
   if (block[0] !== VERSION) throw new DamagedBlock(firstPosition, 'its format is unknown');
   if (block.readUInt32BE(CHECKSUM_AT) !== crc32(block.subarray(HEADER_AT))) {

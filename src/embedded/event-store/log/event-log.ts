@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { createDataFile, dataFileOf, describeOpenFailure, makeFullLength } from './data-file.js';
 import { NO_STREAM } from './decide-append.js';
 import { FREE_BYTES_MIN, requireDiskSpace } from './disk-space.js';
+import { sizeOf } from './event-block.js';
 import { lastPosition } from './event-readers.js';
 import { createTables, type EventTables, NO_HEAD, openTables, type StreamHead, storedHead } from './event-tables.js';
 import { type Append, type Deletion, LogWriter, type WriteOutcome } from './log-writer.js';
@@ -13,9 +14,13 @@ import { describedStream, isClosed, METADATA_STREAM_LIMITS } from './stream-meta
 import { verifyLog } from './verify-log.js';
 
 const WRITES_PER_COMMIT_MAX = 1024;
+/** A write that is larger is committed by itself. */
+const BYTES_PER_COMMIT_MAX = 16 * 2 ** 20;
 
 interface QueuedWrite {
   readonly write: (writer: LogWriter) => unknown;
+  /** About what it takes on disk. */
+  readonly bytes: number;
   readonly answer: (outcome: never) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -44,6 +49,7 @@ type CommitListener = () => void;
 export class EventLog {
   private queue: QueuedWrite[] = [];
   private committing: Promise<void> | undefined;
+  private nextWritesMax = WRITES_PER_COMMIT_MAX;
   private stopped = false;
   private readonly writer: LogWriter;
   private readonly listeners = new Set<CommitListener>();
@@ -51,7 +57,7 @@ export class EventLog {
 
   private constructor(
     readonly tables: EventTables,
-    private readonly requireSpace: () => void,
+    private readonly requireSpace: (bytes: number) => void,
   ) {
     this.writer = new LogWriter(tables);
   }
@@ -66,7 +72,7 @@ export class EventLog {
       removePadding = makeFullLength(file);
       tables = openTables(file);
       if (removePadding) verifyLog(tables);
-      return new EventLog(tables, () => requireDiskSpace(dataDir, freeBytesMin));
+      return new EventLog(tables, (bytes) => requireDiskSpace(dataDir, freeBytesMin + bytes));
     } catch (error) {
       await tables?.root.close();
       removePadding?.();
@@ -76,7 +82,7 @@ export class EventLog {
 
   /** Resolves when the outcome is final: for an appended event, when it is on disk. Rejects when the disk refuses, or after `stop`. */
   append(append: Append): Promise<WriteOutcome> {
-    return this.write((writer) => writer.append(append));
+    return this.write((writer) => writer.append(append), sizeOf(append.events));
   }
 
   /** The same of a deletion; its position is that of the event that says so. */
@@ -84,11 +90,14 @@ export class EventLog {
     return this.write((writer) => writer.delete(deletion));
   }
 
-  /** Runs in the next transaction, beside what else is queued; resolves with what it returned when that is on disk. */
-  write<Outcome>(write: (writer: LogWriter) => Outcome): Promise<Outcome> {
+  /**
+   * Runs in the next transaction, beside what else is queued; resolves with what it returned when that is on disk. Writes that take
+   * more than a few hundred KiB there say so in `bytes`.
+   */
+  write<Outcome>(write: (writer: LogWriter) => Outcome, bytes = 0): Promise<Outcome> {
     if (this.stopped) return Promise.reject(new LogStopped('No more appends are taken.'));
     return new Promise<Outcome>((answer, fail) => {
-      this.queue.push({ write, answer, fail });
+      this.queue.push({ write, bytes, answer, fail });
       this.committing ??= this.commitQueue();
     });
   }
@@ -144,21 +153,39 @@ export class EventLog {
   private async commitNext(): Promise<void> {
     let group: QueuedWrite[] = [];
     try {
-      this.requireSpace();
       // Only a child transaction is rolled back by lmdb when its callback throws; a plain one would commit half of it.
       const outcomes = await this.tables.root.childTransaction(() => {
-        group = this.queue.splice(0, WRITES_PER_COMMIT_MAX);
+        group = this.takeGroup();
+        this.requireSpace(bytesOf(group));
+        this.writer.begin();
         return group.map((write) => this.run(write));
       });
+      const written = this.writer.commit();
       for (const [index, { answer }] of group.entries()) answer(outcomes[index] as never);
-      this.tellCommit();
+      this.tellCommit(written);
     } catch (error) {
-      if (group.length > 0) this.writer.recallTail();
-      if (error instanceof WriteFailed) {
-        error.write.fail(error.cause);
-        this.queue.unshift(...group.filter((write) => write !== error.write));
-      } else for (const { fail } of group.length > 0 ? group : this.queue.splice(0)) fail(error);
+      this.writer.rollBack();
+      if (error instanceof WriteFailed) this.tryWithout(error, group);
+      else for (const { fail } of group) fail(error);
     }
+  }
+
+  private takeGroup(): QueuedWrite[] {
+    const writesMax = this.nextWritesMax;
+    this.nextWritesMax = WRITES_PER_COMMIT_MAX;
+    let bytes = 0;
+    const end = this.queue.findIndex((write, index) => {
+      bytes += write.bytes;
+      return index === writesMax || (index > 0 && bytes > BYTES_PER_COMMIT_MAX);
+    });
+    return this.queue.splice(0, end === -1 ? this.queue.length : end);
+  }
+
+  /** Those before the one that failed are committed by themselves: however many fail, no write is tried more than twice. */
+  private tryWithout({ write, cause }: WriteFailed, group: readonly QueuedWrite[]): void {
+    write.fail(cause);
+    this.queue.unshift(...group.filter((other) => other !== write));
+    this.nextWritesMax = group.indexOf(write) || WRITES_PER_COMMIT_MAX;
   }
 
   private run(queued: QueuedWrite): unknown {
@@ -169,8 +196,7 @@ export class EventLog {
     }
   }
 
-  private tellCommit(): void {
-    const written = this.writer.takeWritten();
+  private tellCommit(written: readonly Buffer[]): void {
     for (const listener of [...this.listeners]) listener();
     if (this.listenersByStream.size === 0) return;
     for (const key of new Set(written.map((streamName) => streamName.toString('latin1')))) {
@@ -178,3 +204,5 @@ export class EventLog {
     }
   }
 }
+
+const bytesOf = (writes: readonly QueuedWrite[]): number => writes.reduce((sum, { bytes }) => sum + bytes, 0);

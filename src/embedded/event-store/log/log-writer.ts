@@ -65,21 +65,42 @@ export class NotTheEnd extends Error {
 
 const DEADLINE_EXCEEDED: WriteOutcome = { kind: 'deadline_exceeded' };
 
+/** Where the next event and the next stream go. */
+interface Tail {
+  nextPosition: number;
+  nextStreamNumber: number;
+}
+
 export class LogWriter {
-  private nextPosition = 0;
-  private nextStreamNumber = 0;
+  /** Undefined before it is read from the end of the log: at first, and where somebody else has written there. */
+  private committedTail: Tail | undefined;
+  private tail: Tail = { nextPosition: 0, nextStreamNumber: 0 };
   private readonly recentIds = new RecentEventIds(RECENT_EVENT_IDS_MAX);
   private written: Buffer[] = [];
 
   constructor(private readonly tables: EventTables) {
-    this.recallTail();
+    this.begin();
   }
 
-  /** The names of the streams written to since this was last asked. */
-  takeWritten(): readonly Buffer[] {
+  /** To be called first in each transaction. */
+  begin(): void {
+    this.committedTail ??= this.recallTail();
+    this.tail = { ...this.committedTail };
+  }
+
+  /** To be called when the transaction is on disk. Returns the names of the streams that it wrote to. */
+  commit(): readonly Buffer[] {
     const { written } = this;
+    this.committedTail = this.tail;
+    this.recentIds.commit();
     this.written = [];
     return written;
+  }
+
+  /** To be called when the transaction has been undone. */
+  rollBack(): void {
+    this.recentIds.rollBack();
+    this.written = [];
   }
 
   append(append: Append): WriteOutcome {
@@ -96,7 +117,7 @@ export class LogWriter {
     const described = describedStream(streamName);
     const describedHead = described ? this.storedHead(described) : NO_HEAD;
     if (events.length > 0) this.put(streamName, head, events, nowMs);
-    const position = events.length > 0 ? this.nextPosition - 1 : undefined;
+    const position = events.length > 0 ? this.tail.nextPosition - 1 : undefined;
     // Also where nothing was appended: that, too, makes a deleted stream be there again.
     if (isSoftDeleted(head)) this.recreate(streamName, head.revision + 1, nowMs);
     if (described && isSoftDeleted(describedHead)) this.recreate(described, describedHead.revision + 1, nowMs);
@@ -119,11 +140,11 @@ export class LogWriter {
       if (isNowhere) return { kind: 'wrong_expected_revision', currentRevision: NO_STREAM };
       this.put(metadataStream, metadataHead, [metadataEvent(SOFT_DELETED_METADATA)], nowMs);
     }
-    return { kind: 'appended', revision: head.revision, position: this.nextPosition - 1 };
+    return { kind: 'appended', revision: head.revision, position: this.tail.nextPosition - 1 };
   }
 
-  /** What is kept in memory is read back from the end of the log: at the start, and after a commit that failed. */
-  recallTail(): void {
+  /** What is kept in memory is read back from the end of the log. */
+  private recallTail(): Tail {
     const newest: Parameters<RecentEventIds['add']>[] = [];
     for (const { streamNumber, id, revision, position } of readAllBackwards(this.tables, NUMBER_MAX)) {
       if (newest.length === RECENT_EVENT_IDS_MAX) break;
@@ -131,10 +152,12 @@ export class LogWriter {
     }
     this.recentIds.clear();
     for (const event of newest.reverse()) this.recentIds.add(...event);
-    this.nextPosition = lastPosition(this.tables) + 1;
+    this.recentIds.commit();
     const lastStream = [...this.tables.revisions.getKeys({ reverse: true, limit: 1 })][0];
-    this.nextStreamNumber = lastStream ? lastStream.readUIntBE(0, 6) + 1 : 1;
-    this.written = [];
+    return {
+      nextPosition: lastPosition(this.tables) + 1,
+      nextStreamNumber: lastStream ? lastStream.readUIntBE(0, 6) + 1 : 1,
+    };
   }
 
   /** The outcome where nothing is to be written: a refusal, or what a repeated append was answered at first. */
@@ -176,17 +199,21 @@ export class LogWriter {
     events: readonly ProposedEvent[],
     createdMs: number,
   ): number {
-    const streamNumber = head.streamNumber === NO_NUMBER ? this.nextStreamNumber++ : head.streamNumber;
-    const key = positionKey(this.nextPosition);
+    const { tail } = this;
+    const streamNumber = head.streamNumber === NO_NUMBER ? tail.nextStreamNumber++ : head.streamNumber;
+    const key = positionKey(tail.nextPosition);
     const block = encodeBlock({ createdMs, streamNumber, firstRevision, streamName }, events);
     // Refused where an event has this position or a later one: then another process writes, and what is known here is not true.
     const isPut: unknown = this.tables.events.putSync(key, block, { append: true });
-    if (isPut === false) throw new NotTheEnd(this.nextPosition);
+    if (isPut === false) {
+      this.committedTail = undefined;
+      throw new NotTheEnd(tail.nextPosition);
+    }
     this.tables.revisions.putSync(revisionKey(streamNumber, firstRevision), key);
     for (const [index, { id }] of events.entries()) {
-      this.recentIds.add(streamNumber, id, { revision: firstRevision + index, position: this.nextPosition + index });
+      this.recentIds.add(streamNumber, id, { revision: firstRevision + index, position: tail.nextPosition + index });
     }
-    this.nextPosition += events.length;
+    tail.nextPosition += events.length;
     this.written.push(streamName);
     return streamNumber;
   }
