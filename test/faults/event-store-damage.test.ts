@@ -85,7 +85,7 @@ describe('a full disk', () => {
   onSmallDisk('refuses appends that together are more than is left, and serves on', async () => {
     const mounted = mountSmallDisk() as string;
     cleanups.push(() => unmount(mounted));
-    const node = await start(join(mounted, 'data'), '--free-bytes-min', String(4 * 2 ** 20), '--max-append-size', '4194304');
+    const node = await start(join(mounted, 'data'), '--free-bytes-min', String(2 ** 20), '--max-append-size', '4194304');
     const client = connect(node);
     const three = 3 * 2 ** 20;
     const appends = upTo(9).map((n) =>
