@@ -1,7 +1,7 @@
 /** What only a node of our own promises: how it starts, stops and refuses. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   BACKWARDS,
@@ -261,15 +261,6 @@ test('a stream name that cannot be a key is refused, and the connection goes on'
   await expect(read).rejects.toBeInstanceOf(StreamNotFoundError);
 });
 
-test('a directory has one node at a time, and gets free when that closes', async () => {
-  const dataDir = await newDirectory();
-  const node = await start(dataDir);
-  await expect(startEventStoreNode({ dataDir })).rejects.toThrow(`in use by process ${process.pid}`);
-  await connect(node).appendToStream('s', event());
-  await node.close();
-  await (await start(dataDir)).close();
-});
-
 test('a port that is taken is an error that leaves the directory free', async () => {
   const { port } = await start(await newDirectory());
   const dataDir = await newDirectory();
@@ -282,12 +273,4 @@ test('a file that cannot be opened is not called damaged', async () => {
   const dataDir = await newDirectory();
   await mkdir(join(dataDir, 'events.mdb'));
   await expect(startEventStoreNode({ dataDir })).rejects.toThrow(/events\.mdb cannot be opened: EISDIR/);
-});
-
-test('the lock of a process that is gone, or of another one with the same id, is taken over', async () => {
-  const dataDir = await newDirectory();
-  for (const stale of ['4194305 unknown\n', `${process.pid} ${randomUUID()}:1\n`, '']) {
-    await writeFile(join(dataDir, 'node.lock'), stale);
-    await (await start(dataDir)).close();
-  }
 });

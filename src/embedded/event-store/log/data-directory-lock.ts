@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -30,19 +30,24 @@ export async function lockDataDirectory(dataDir: string): Promise<() => void> {
   makeDirectory(dataDir);
   const door = await openDoor(dataDir);
   const candidate = join(dataDir, `${LOCK_FILE}.${randomUUID()}`);
+  const lock = openSync(candidate, 'wx');
   try {
-    writeFileSync(candidate, `${process.pid} ${startOf(process.pid)} ${door.name}\n`);
-    const lock = await take(dataDir, candidate);
-    return () => {
-      writeFileSync(lock, '');
-      door.close();
-    };
+    writeSync(lock, `${process.pid} ${startOf(process.pid)} ${door.name}\n`);
+    await take(dataDir, candidate);
+    return () => giveBack(lock, door);
   } catch (error) {
-    door.close();
+    giveBack(lock, door);
     throw error;
   } finally {
     rmSync(candidate, { force: true });
   }
+}
+
+/** Empties the file that was taken, wherever it is by now: another directory may be in the place of this one. */
+function giveBack(lock: number, door: Door): void {
+  ftruncateSync(lock);
+  closeSync(lock);
+  door.close();
 }
 
 function makeDirectory(dataDir: string): void {
@@ -59,8 +64,8 @@ export async function ownerOf(dataDir: string): Promise<number | undefined> {
   return newest && livingOwner(dataDir, newest);
 }
 
-/** Resolves with the path of the lock. */
-async function take(dataDir: string, candidate: string): Promise<string> {
+/** Resolves when the candidate is the lock. */
+async function take(dataDir: string, candidate: string): Promise<void> {
   for (;;) {
     const newest = newestLock(dataDir);
     const pid = newest && (await livingOwner(dataDir, newest));
@@ -72,32 +77,32 @@ async function take(dataDir: string, candidate: string): Promise<string> {
     const lock = join(dataDir, `${LOCK_FILE}.${number}`);
     if (!tryLink(candidate, lock)) continue;
     // Others may have been further already, and have removed a lock of this number.
-    if (newestLock(dataDir)?.number === number) {
-      removeBefore(dataDir, number);
-      return lock;
-    }
-    rmSync(lock);
+    if (newestLock(dataDir)?.number === number) return removeBefore(dataDir, number);
+    rmSync(lock, { force: true });
   }
 }
 
 interface Lock {
   readonly path: string;
   readonly number: number;
+  /** Else nobody has left it here as a lock; but no lock can have its name. */
+  readonly isFile: boolean;
 }
 
 const locksIn = (dataDir: string): Lock[] =>
-  readdirSync(dataDir).flatMap((name) => {
-    const match = NUMBERED.exec(name);
-    return match ? [{ path: join(dataDir, name), number: Number(match[1] ?? 0) }] : [];
+  readdirSync(dataDir, { withFileTypes: true }).flatMap((entry) => {
+    const match = NUMBERED.exec(entry.name);
+    return match ? [{ path: join(dataDir, entry.name), number: Number(match[1] ?? 0), isFile: entry.isFile() }] : [];
   });
 
 const newestLock = (dataDir: string): Lock | undefined => locksIn(dataDir).sort((a, b) => b.number - a.number)[0];
 
-function removeBefore(dataDir: string, number: number): void {
+async function removeBefore(dataDir: string, number: number): Promise<void> {
   for (const lock of locksIn(dataDir)) {
-    if (lock.number >= number) continue;
+    if (lock.number >= number || !lock.isFile) continue;
     const door = ownerIn(lock.path)?.door ?? NO_DOOR;
-    if (DOOR.test(door)) rmSync(join(dataDir, door), { force: true });
+    // An open one is that of a process that comes too late with this number, and will try another.
+    if (DOOR.test(door) && !(await isOpen(dataDir, door))) rmSync(join(dataDir, door), { force: true });
     rmSync(lock.path, { force: true });
   }
 }
@@ -161,8 +166,13 @@ async function isOpen(dataDir: string, name: string): Promise<boolean> {
     await once(visitor, 'connect');
     return true;
   } catch (error) {
-    // Whatever else it says, somebody may be there.
-    return !['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '');
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (['ECONNREFUSED', 'ENOENT'].includes(code)) return false;
+    // So many stand before it that there is no room for another.
+    if (code === 'EAGAIN') return true;
+    // It was closed at this moment.
+    if (code === 'ECONNRESET') return isOpen(dataDir, name);
+    throw new Error(`Whether another process uses ${dataDir} cannot be told, by its file ${name}: ${message}.`);
   } finally {
     visitor.destroy();
     closeSync(directory);
