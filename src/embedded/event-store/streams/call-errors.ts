@@ -5,7 +5,7 @@ import { DiskFull } from '../log/disk-space.js';
 import { DamagedBlock } from '../log/event-block.js';
 import { LogStopped } from '../log/event-log.js';
 import { type CallError, NODE_CLOSING } from '../server/response-stream.js';
-import { FilterTooSlow } from './event-filter.js';
+import { FilterRefused } from './event-filter.js';
 
 /** A read meets a stream that is closed for ever. */
 export class StreamDeleted extends Error {
@@ -63,7 +63,7 @@ export function writeFailureOf(error: unknown): CallError {
 export function callErrorOf(error: unknown): CallError {
   if (error instanceof StreamDeleted) return streamDeleted(error.streamName);
   if (error instanceof DamagedBlock) return { code: status.DATA_LOSS, details: error.message };
-  if (error instanceof FilterTooSlow) return invalidArgument(error.message);
+  if (error instanceof FilterRefused) return invalidArgument(error.message);
   return { code: status.INTERNAL, details: String(error) };
 }
 

@@ -11,29 +11,44 @@ export type EventFilter = (event: EventCursor) => boolean;
 setFlagsFromString('--enable-experimental-regexp-engine');
 setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 
+/** Nobody else is served while one is compiled, which no clock can end: so many characters take 0.2 s at worst. */
+const REGEX_LENGTH_MAX = 4096;
+const PREFIXES_MAX = 1000;
 /** For one name; far more than an expression takes that was not made to be slow. */
 const MATCH_MS_MAX = 100;
+/** Characters of expression times characters of name that no linear expression needs a clock for. A clock costs 60 µs. */
+const UNTIMED_WORK_MAX = 50_000;
 
-/** A regular expression that takes too long. */
-export class FilterTooSlow extends Error {}
+const TOO_SLOW = `The regular expression takes more than ${MATCH_MS_MAX} ms to match a name. Write it without backtracking, or shorter.`;
 
+/** A filter that is not valid, or would cost too much. */
+export class FilterRefused extends Error {}
+
+/** @throws FilterRefused */
 export function filterOf(options: ReadReq.Options.FilterOptions): EventFilter | undefined {
   const byStream = options.getStreamIdentifier();
   const byType = options.getEventType();
   const expression = byStream ?? byType;
   if (!expression) return undefined;
   const prefixes = expression.getPrefixList().map((prefix) => Buffer.from(prefix));
+  if (prefixes.length > PREFIXES_MAX) throw new FilterRefused(`A filter must not have more than ${PREFIXES_MAX} prefixes.`);
   if (prefixes.length > 0) return byStream ? streamPrefixFilter(prefixes) : typePrefixFilter(prefixes);
   const matches = matcherOf(expression.getRegex());
   return byStream ? (event) => matches(event.streamName) : (event) => matches(event.type);
 }
 
-/** @throws SyntaxError */
 function matcherOf(source: string): (name: string) => boolean {
-  const regex = new RegExp(source);
-  return isLinear(source) ? (name) => regex.test(name) : timed(regex);
+  if (source.length > REGEX_LENGTH_MAX) {
+    throw new FilterRefused(`A regular expression must not exceed ${REGEX_LENGTH_MAX} characters.`);
+  }
+  const regex = refusing(() => new RegExp(source));
+  const untimedLengthMax = isLinear(source) ? UNTIMED_WORK_MAX / source.length : -1;
+  // The first match compiles it.
+  refusing(() => matchInTime(regex, ''));
+  return (name) => refusing(() => (name.length <= untimedLengthMax ? regex.test(name) : matchInTime(regex, name)));
 }
 
+/** What looks around or refers back is not. */
 function isLinear(source: string): boolean {
   try {
     new RegExp(source, 'l');
@@ -43,20 +58,22 @@ function isLinear(source: string): boolean {
   }
 }
 
-/** What looks around or refers back can only be tried, under a clock; that costs 70 µs a name. */
-function timed(regex: RegExp): (name: string) => boolean {
-  const script = new Script('regex.test(name)');
-  const context = createContext({ regex, name: '' });
-  return (name) => {
-    context.name = name;
-    try {
-      return script.runInContext(context, { timeout: MATCH_MS_MAX }) as boolean;
-    } catch {
-      throw new FilterTooSlow(
-        `The regular expression takes more than ${MATCH_MS_MAX} ms to match a name. Write it without backtracking.`,
-      );
-    }
-  };
+const MATCH = new Script('regex.test(name)');
+const matchScope = createContext({ regex: /(?:)/, name: '' });
+
+function matchInTime(regex: RegExp, name: string): boolean {
+  Object.assign(matchScope, { regex, name });
+  return MATCH.runInContext(matchScope, { timeout: MATCH_MS_MAX }) as boolean;
+}
+
+/** @throws FilterRefused where the expression is not valid, too large, or takes too long */
+function refusing<Result>(use: () => Result): Result {
+  try {
+    return use();
+  } catch (error) {
+    const isTooSlow = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+    throw new FilterRefused(isTooSlow ? TOO_SLOW : String(error));
+  }
 }
 
 function streamPrefixFilter(prefixes: readonly Buffer[]): EventFilter {

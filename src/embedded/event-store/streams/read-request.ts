@@ -23,7 +23,7 @@ export interface ReadRequest {
 /** What EventStoreDB takes for the search window when the client names none. */
 const SEARCH_WINDOW_DEFAULT = 32;
 
-/** Throws SyntaxError for an invalid regular expression. */
+/** @throws FilterRefused */
 export function parseReadRequest(request: ReadReq): ReadRequest {
   const options = request.getOptions() ?? new streams.ReadReq.Options();
   const stream = options.getStream();

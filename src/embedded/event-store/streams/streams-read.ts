@@ -1,6 +1,5 @@
 /** Streams.Read: a read that ends, or a subscription that does not. */
 import { randomUUID } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import type { EventCursor } from '../log/event-block.js';
 import type { EventLog, ReadableHead } from '../log/event-log.js';
 import { isSoftDeleted, NUMBER_MAX } from '../log/event-tables.js';
@@ -10,6 +9,7 @@ import { allBackwards, allForwards, type EventSource, streamBackwards, streamFor
 import { encodeResolved } from './links.js';
 import type { ReadRequest } from './read-request.js';
 import { CAUGHT_UP, encodeCheckpoint, encodeConfirmation, encodeEvent, encodeStreamNotFound } from './read-response.js';
+import { inTurn } from './turns.js';
 
 export async function readEvents(log: EventLog, request: ReadRequest, response: ResponseStream): Promise<void> {
   const source = sourceOfRead(log, request);
@@ -22,11 +22,11 @@ async function sendPages(log: EventLog, source: EventSource, request: ReadReques
   const encode = encoderOf(log, request);
   let remaining = request.eventsMax ?? 0;
   while (remaining > 0 && !response.closed) {
-    const page = takePage(source, encode, request.filter, remaining);
+    const eventsMax = remaining;
+    const page = await inTurn(() => takePage(source, encode, request.filter, eventsMax));
     await response.send(page.messages);
     remaining -= page.messages.length;
     if (page.isLast) return;
-    await setImmediate();
   }
 }
 
@@ -63,7 +63,8 @@ export async function subscribe(log: EventLog, request: ReadRequest, response: R
   let seen = 0;
   let isCaughtUp = false;
   while (!response.closed) {
-    const page = takePage(source, encode, request.filter, NUMBER_MAX, request.checkpointInterval - sinceCheckpoint);
+    const scannedMax = request.checkpointInterval - sinceCheckpoint;
+    const page = await inTurn(() => takePage(source, encode, request.filter, NUMBER_MAX, scannedMax));
     const messages = page.messages;
     sinceCheckpoint += page.scanned;
     seen = page.lastPosition ?? seen;
@@ -74,7 +75,7 @@ export async function subscribe(log: EventLog, request: ReadRequest, response: R
     if (isGoingLive) messages.push(CAUGHT_UP);
     isCaughtUp ||= page.isLast;
     await response.send(messages);
-    await (page.isLast ? alarm.rung() : setImmediate());
+    if (page.isLast) await alarm.rung();
   }
 }
 
