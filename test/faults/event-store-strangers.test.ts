@@ -6,8 +6,10 @@ import { rm } from 'node:fs/promises';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { createConnection, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import {
   BACKWARDS,
+  binaryEvent,
   END,
   EventStoreDBClient,
   eventTypeFilter,
@@ -18,6 +20,8 @@ import {
 } from '@eventstore/db-client';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { dataFileOf } from '../../src/embedded/event-store/log/data-file.js';
+import { type EventTables, openTables } from '../../src/embedded/event-store/log/event-tables.js';
 import { bytesField, varintField } from '../../src/embedded/event-store/server/protobuf.js';
 import { type ForkedNode, forkNode, temporaryDirectory } from '../support/event-store-node.js';
 
@@ -49,7 +53,7 @@ afterEach(async () => {
 
 function openSession(): void {
   socket = createConnection(node.port, '127.0.0.1');
-  session = connect(`http://127.0.0.1:${node.port}`, { createConnection: () => socket });
+  session = connect(`http://127.0.0.1:${node.port}`, { createConnection: () => socket, maxSessionMemory: 1_000 });
   session.on('error', () => {});
   sessions.push(session);
 }
@@ -89,8 +93,32 @@ function framed(content: Buffer): Buffer {
   return frame;
 }
 
-function call(method: string): ClientHttp2Stream {
+/** Resolves when all that was written has left. */
+const sent = (stream: ClientHttp2Stream): Promise<void> => new Promise((resolve) => stream.write('', () => resolve()));
+
+/** One process writes to the file at a time. */
+async function whileNothingIsCommitted<Result>({ root }: EventTables, act: () => Promise<Result>): Promise<Result> {
+  return root.transactionSync(act);
+}
+
+/** Resolves when the node answers, and reads nothing else. */
+async function noMoreIsTaken(): Promise<void> {
+  const pingBytes = 100;
+  for (let before = -1, turns = 0; turns < 50; turns = socket.bytesWritten > before + pingBytes ? 0 : turns + 1) {
+    before = socket.bytesWritten;
+    await new Promise((resolve) => session.ping(resolve));
+  }
+}
+
+async function cancelled(stream: ClientHttp2Stream): Promise<void> {
+  if (stream.closed) return;
+  stream.close(constants.NGHTTP2_CANCEL);
+  await once(stream, 'close');
+}
+
+function call(method: string, headers: Record<string, string> = {}): ClientHttp2Stream {
   const stream = session.request({
+    ...headers,
     ':method': 'POST',
     ':path': `/event_store.client.streams.Streams/${method}`,
     'content-type': 'application/grpc',
@@ -135,6 +163,19 @@ describe('an append whose call is cut off before its end', () => {
     await expect(eventsOf(again, 'cut')).rejects.toBeInstanceOf(StreamNotFoundError);
     await again.dispose();
   });
+});
+
+test('an append that its client cancels while nothing is on the way is not stored, nor any part of it', async () => {
+  // Node's own client ends the stream, as after the last event, before it resets it.
+  for (let n = 0; n < 40; n++) {
+    const stream = call('Append');
+    stream.write(framed(appendOptions('cut')));
+    for (let written = 0; written < 10; written++) stream.write(framed(appendEvent('Cut', 1_000)));
+    await sent(stream);
+    await cancelled(stream);
+  }
+  await goesOn();
+  await expect(eventsOf(client, 'cut')).rejects.toBeInstanceOf(StreamNotFoundError);
 });
 
 test('an append that ends in the middle of an event is refused, and nothing of it is stored', async () => {
@@ -210,14 +251,136 @@ describe('a regular expression', () => {
     await goesOn();
   });
 
-  test.each([
-    ['a long one', `(${'x'.repeat(300_000)}`],
-    ['one of broken text', '(\ud800'],
-  ])('that is not valid is refused: %s', async (_, regex) => {
-    const subscription = client.subscribeToAll({ filter: eventTypeFilter({ regex }) });
-    await expect(once(subscription, 'data')).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+  test('that is slow by its length, for a long name, ends its call', async () => {
+    await client.appendToStream('s', jsonEvent({ type: 'a'.repeat(65_535), data: {} }));
+    const regex = `(?:${Array(600).fill('a+').join('|')})*b`;
+    const subscription = client.subscribeToAll({ fromPosition: START, filter: eventTypeFilter({ regex }) });
+    await expect(once(subscription, 'data')).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      message: expect.stringContaining('takes more than 100 ms'),
+    });
     await goesOn();
   });
+
+  test.each([
+    ['a long one', 'x'.repeat(4_097), 'must not exceed 4096 characters'],
+    ['one of broken text', '(\ud800', 'Invalid regular expression'],
+  ])('that cannot be used is refused: %s', async (_, regex, reason) => {
+    const subscription = client.subscribeToAll({ filter: eventTypeFilter({ regex }) });
+    await expect(once(subscription, 'data')).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      message: expect.stringContaining(reason),
+    });
+    await goesOn();
+  });
+});
+
+test('a filter of very many prefixes is refused', async () => {
+  const prefixes = Array.from({ length: 1_001 }, (_, n) => `p${n}`);
+  const subscription = client.subscribeToAll({ filter: eventTypeFilter({ prefixes }) });
+  await expect(once(subscription, 'data')).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    message: expect.stringContaining('more than 1000 prefixes'),
+  });
+});
+
+test('a link that does not fit into one message beside its event is sent without it, and what follows, too', async () => {
+  const metadata = { text: 'x'.repeat(9 * 2 ** 20) };
+  await client.appendToStream('large', jsonEvent({ type: 'Large', data: {}, metadata }));
+  for (const text of [metadata.text, '']) {
+    const link = binaryEvent({ type: '$>', data: Buffer.from('0@large'), metadata: Buffer.from(text) });
+    await client.appendToStream('links', link);
+  }
+  const seen: unknown[] = [];
+  for await (const { event, link } of client.readAll({ resolveLinkTos: true })) seen.push([event?.streamId, link?.streamId]);
+  expect(seen).toEqual([
+    ['large', undefined],
+    [undefined, 'links'],
+    ['large', 'links'],
+  ]);
+});
+
+test('a request that is one message has no need of more than 64 KiB', async () => {
+  const read = once(client.readStream('x'.repeat(70_000)), 'data');
+  await expect(read).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  await expect(client.deleteStream('x'.repeat(70_000))).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+});
+
+test.each(['Append', 'BatchAppend', 'Read'])('compressed messages are refused: %s', async (method) => {
+  const stream = call(method, { 'grpc-encoding': 'gzip' });
+  stream.write(Buffer.concat([Buffer.from([1, 0, 0, 0, 20]), gzipSync('')]));
+  expect(await statusOf(stream)).toEqual({ code: status.UNIMPLEMENTED, details: 'Compressed messages are not read.' });
+});
+
+describe('requests that never end', () => {
+  const MIB = 2 ** 20;
+  const metadata = bytesField(3, Buffer.alloc(MIB));
+  const begun = (length: number): Buffer => framed(Buffer.alloc(length)).subarray(0, 5);
+  /** Each call holds 12 MiB, of which no part is too much. */
+  const CALLS: Record<string, () => ClientHttp2Stream> = {
+    'before the end of a message': () => {
+      const stream = call('BatchAppend');
+      stream.write(begun(16 * MIB));
+      for (let n = 0; n < 12; n++) stream.write(Buffer.alloc(MIB));
+      return stream;
+    },
+    'before the last event of an append': () => {
+      const stream = call('Append');
+      stream.write(framed(appendOptions('endless')));
+      for (let n = 0; n < 12; n++) stream.write(framed(message(2, uuid(1), typed('Endless'), metadata)));
+      return stream;
+    },
+    'before the last message of an append in a batch': () => {
+      const stream = call('BatchAppend');
+      for (let n = 0; n < 12; n++) stream.write(framed(batch(batchOptions(), message(3, uuid(1), typed('Endless'), metadata))));
+      return stream;
+    },
+  };
+
+  test.each(Object.entries(CALLS))('are refused when many calls together hold too much: %s', async (_, open) => {
+    const calls = Array.from({ length: 24 }, open);
+    expect(await Promise.race(calls.map(statusOf))).toEqual({
+      code: status.RESOURCE_EXHAUSTED,
+      details: 'Requests that the event store has not answered hold more than 268435456 bytes. Try again.',
+    });
+    await Promise.all(calls.map(cancelled));
+    await goesOn();
+  });
+
+  test.each(Object.entries(CALLS))('count no longer when they have been cancelled: %s', async (_, open) => {
+    for (let n = 0; n < 40; n++) {
+      const stream = open();
+      const refused = statusOf(stream);
+      await Promise.race([sent(stream), refused]);
+      await cancelled(stream);
+    }
+    const last = call('Append');
+    last.write(framed(appendOptions('s')));
+    last.end(framed(appendEvent('Last', 1_000_000)));
+    expect((await statusOf(last)).code).toBe(status.OK);
+  });
+});
+
+test('appends of many calls that together are too much wait for the disk, and are all stored', async () => {
+  const data = bytesField(4, Buffer.alloc(1_000_000));
+  const tables = openTables(dataFileOf(dataDir));
+  if (session.connecting) await once(session, 'connect');
+  const ends = await whileNothingIsCommitted(tables, async () => {
+    const calls = Array.from({ length: 24 }, () => call('BatchAppend'));
+    for (const stream of calls) {
+      for (let n = 0; n < 16; n++) {
+        stream.write(framed(batch(batchOptions(), message(3, uuid(1), typed('Large'), data), FINAL)));
+      }
+      stream.end();
+    }
+    await noMoreIsTaken();
+    return calls.map(statusOf);
+  });
+  expect(socket.bytesWritten).toBeGreaterThan(128 * 2 ** 20);
+  expect(await Promise.all(ends)).toEqual(ends.map(() => ({ code: status.OK, details: expect.anything() })));
+  await tables.root.close();
+  const [{ event }] = await once(client.readStream('s', { direction: BACKWARDS, fromRevision: END, maxCount: 1 }), 'data');
+  expect(event.revision).toBe(24n * 16n - 1n);
 });
 
 describe('appends that never become final', () => {

@@ -15,23 +15,21 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import type { EventLog } from '../log/event-log.js';
+import type { AppendBounds } from '../streams/append-limits.js';
 import { type BatchAppendRequest, decodeBatchAppendRequest } from '../streams/batch-append-request.js';
-import { callErrorOf, invalidArgument } from '../streams/call-errors.js';
-import { parseReadRequest, type ReadRequest } from '../streams/read-request.js';
+import { callErrorOf } from '../streams/call-errors.js';
+import { parseReadRequest } from '../streams/read-request.js';
 import { appendEvents } from '../streams/streams-append.js';
 import { batchAppendEvents } from '../streams/streams-batch-append.js';
 import { deleteStream } from '../streams/streams-delete.js';
 import { readEvents, subscribe } from '../streams/streams-read.js';
+import { inTurn } from '../streams/turns.js';
 import { clusterInfo, supportedMethods } from './node-information.js';
 import { ResponseStream } from './response-stream.js';
 
 export interface NodeServices {
   /** Streaming responses that are open. */
   readonly responses: ReadonlySet<ResponseStream>;
-}
-
-export interface NodeSettings {
-  readonly maxAppendSize: number;
 }
 
 const asIs = (message: Buffer): Buffer => message;
@@ -53,7 +51,7 @@ export const STREAMING_PATHS: readonly string[] = [STREAMS.read.path, STREAMS.ba
 /** Calls by which a client finds the node and what it can, before any other. */
 export const OPEN_PATHS: readonly string[] = [GossipService.read.path, ServerFeaturesService.getSupportedMethods.path];
 
-export function addServices(server: Server, log: EventLog, settings: NodeSettings): NodeServices {
+export function addServices(server: Server, log: EventLog, bounds: AppendBounds): NodeServices {
   const responses = new Set<ResponseStream>();
   const track = (call: ServerWritableStream<never, Buffer> | ServerDuplexStream<never, Buffer>): ResponseStream => {
     const response = new ResponseStream(call);
@@ -65,13 +63,13 @@ export function addServices(server: Server, log: EventLog, settings: NodeSetting
   server.addService(STREAMS, {
     read: (call: ServerWritableStream<ReadReq, Buffer>) => read(log, call.request, track(call as never)),
     append: (call: ServerReadableStream<AppendReq, Buffer>, callback: sendUnaryData<Buffer>) =>
-      appendEvents(log, settings.maxAppendSize, call, callback),
+      appendEvents(log, bounds, call, callback),
     delete: (call: ServerUnaryCall<DeleteReq, Buffer>, callback: sendUnaryData<Buffer>) =>
       deleteStream(log, call, callback, false),
     tombstone: (call: ServerUnaryCall<TombstoneReq, Buffer>, callback: sendUnaryData<Buffer>) =>
       deleteStream(log, call, callback, true),
     batchAppend: (call: ServerDuplexStream<BatchAppendRequest, Buffer>) =>
-      batchAppendEvents(log, settings.maxAppendSize, call, track(call as never)),
+      batchAppendEvents(log, bounds, call, track(call as never)),
   });
   server.addService(GossipService, {
     read: (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
@@ -85,13 +83,8 @@ export function addServices(server: Server, log: EventLog, settings: NodeSetting
 }
 
 async function read(log: EventLog, message: ReadReq, response: ResponseStream): Promise<void> {
-  let request: ReadRequest;
   try {
-    request = parseReadRequest(message);
-  } catch (error) {
-    return response.fail(invalidArgument(String(error)));
-  }
-  try {
+    const request = await inTurn(() => parseReadRequest(message));
     await (request.eventsMax === undefined ? subscribe(log, request, response) : readEvents(log, request, response));
   } catch (error) {
     response.fail(callErrorOf(error));

@@ -4,9 +4,10 @@ import type { EventLog } from '../log/event-log.js';
 import { requireCredentials, type Users } from './credentials.js';
 import { addServices, OPEN_PATHS, STREAMING_PATHS } from './grpc-services.js';
 import { healthServer } from './health.js';
+import { incomingRequests } from './incoming-requests.js';
 import { listen, type Tls } from './listener.js';
-import { NODE_CLOSING } from './response-stream.js';
-import { wholeRequests } from './whole-requests.js';
+import { RequestMemory } from './request-memory.js';
+import { MESSAGE_BYTES_MAX, NODE_CLOSING } from './response-stream.js';
 import { writeAhead } from './write-ahead.js';
 
 export interface NodeServerOptions {
@@ -23,8 +24,6 @@ export interface NodeServer {
   close(): Promise<void>;
 }
 
-/** Clients send an append in messages of 3 MiB plus one event. */
-const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
 /** On one connection: every subscription of a client is a stream of its own. */
 const STREAMS_MAX = 10_000;
 /** As EventStoreDB does by default: a client that is gone without a word is noticed, and its subscriptions with it. */
@@ -34,15 +33,20 @@ const CLOSING_MS_MAX = 1_000;
 
 export async function startNodeServer(log: EventLog, options: NodeServerOptions): Promise<NodeServer> {
   const { host, port, maxAppendSize, tls, users } = options;
+  const memory = new RequestMemory();
   const server = new Server({
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_concurrent_streams': STREAMS_MAX,
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-    interceptors: [wholeRequests, ...(users ? [requireCredentials(users, OPEN_PATHS)] : []), writeAhead(STREAMING_PATHS)],
+    interceptors: [
+      incomingRequests(memory),
+      ...(users ? [requireCredentials(users, OPEN_PATHS)] : []),
+      writeAhead(STREAMING_PATHS),
+    ],
   });
-  const { responses } = addServices(server, log, { maxAppendSize });
+  const { responses } = addServices(server, log, { maxAppendSize, memory });
   const grpc = server.createConnectionInjector(ServerCredentials.createInsecure());
   let isClosing = false;
   const health = healthServer(() => !isClosing && !log.isStopped);

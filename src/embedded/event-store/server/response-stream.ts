@@ -4,6 +4,9 @@
  */
 import { type Metadata, type ServerDuplexStream, type ServerWritableStream, status } from '@grpc/grpc-js';
 
+/** Either way. Clients send an append in messages of 3 MiB plus one event, and take no larger message themselves. */
+export const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
+
 export interface CallError {
   readonly code: status;
   readonly details: string;

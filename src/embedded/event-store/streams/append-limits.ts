@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ProposedEvent } from '../log/event-block.js';
 import { STREAM_NAME_BYTES_MAX } from '../log/event-tables.js';
 import { describedStream } from '../log/stream-metadata.js';
+import type { RequestMemory } from '../server/request-memory.js';
 
 export const APPEND_SIZE_MAX = 1024 * 1024;
 
@@ -11,8 +12,16 @@ const TYPE_BYTES_MAX = 0xffff;
 /** Of all that an append carries, so that names and metadata have a bound, too. */
 const APPEND_BYTES_MAX = 16 * 1024 * 1024;
 
-/** What an event takes beside its bytes, in memory and in the log, also when it has none. */
+/** What an event takes in the log beside its bytes, also when it has none. */
 const EVENT_COST_BYTES = 64;
+/** And in memory. */
+export const EVENT_HELD_BYTES = 512;
+
+export interface AppendBounds {
+  /** Bytes of data in one append. */
+  readonly maxAppendSize: number;
+  readonly memory: RequestMemory;
+}
 
 /** How much of an append has come. */
 export interface AppendSize {

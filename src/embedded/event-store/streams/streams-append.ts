@@ -1,62 +1,89 @@
 /** Streams.Append: one append per call, its events one message each. The client takes this way when it sends credentials. */
 import type { AppendReq } from '@eventstore/db-client/generated/streams_pb.js';
-import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
+import { type ServerReadableStream, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
+import type { Append } from '../log/log-writer.js';
+import { type Holding, OUT_OF_MEMORY } from '../server/request-memory.js';
 import type { CallError } from '../server/response-stream.js';
 import { parseUuid } from '../server/uuid.js';
-import { addTo, isTooLarge, refusalOf } from './append-limits.js';
+import { type AppendBounds, addTo, EVENT_HELD_BYTES, isTooLarge, refusalOf } from './append-limits.js';
 import { encodeAppendConflict, encodeAppended } from './append-response.js';
 import { appendTooLarge, invalidArgument, streamDeleted, TIMEOUT, writeFailureOf } from './call-errors.js';
 import { expectedRevisionOf } from './expected-revision.js';
 
-export function appendEvents(
+const CANCELLED: CallError = { code: status.CANCELLED, details: 'The client has cancelled the call.' };
+
+export async function appendEvents(
   log: EventLog,
-  maxAppendSize: number,
+  bounds: AppendBounds,
   call: ServerReadableStream<AppendReq, Buffer>,
   callback: sendUnaryData<Buffer>,
-): void {
-  let options: AppendReq.Options | undefined;
-  const size = { dataBytes: 0, bytes: 0 };
-  let isRefused = false;
-  const events: ProposedEvent[] = [];
-  // At once: a client may send without end.
-  const refuse = (refusal: CallError): void => {
-    isRefused = true;
-    callback(refusal);
-  };
-  call.on('data', (message: AppendReq) => {
-    options ??= message.getOptions();
-    const proposed = message.getProposedMessage();
-    if (!proposed || isRefused) return;
-    const event = toEvent(proposed);
-    if (typeof event === 'string') return refuse(invalidArgument(event));
-    addTo(size, event);
-    if (isTooLarge(size, maxAppendSize)) return refuse(appendTooLarge(maxAppendSize));
-    events.push(event);
+): Promise<void> {
+  const holding = bounds.memory.holding();
+  const request = await collect(call, bounds.maxAppendSize, holding);
+  const answer = 'code' in request ? request : await answerTo(log, request);
+  holding.release();
+  if (Buffer.isBuffer(answer)) callback(null, answer);
+  else callback(answer);
+}
+
+/** Resolves with the append when it is whole, or at once with why it is refused: a client may send without end. */
+function collect(
+  call: ServerReadableStream<AppendReq, Buffer>,
+  maxAppendSize: number,
+  holding: Holding,
+): Promise<Append | CallError> {
+  return new Promise((resolve) => {
+    let options: AppendReq.Options | undefined;
+    let isSettled = false;
+    const size = { dataBytes: 0, bytes: 0 };
+    const events: ProposedEvent[] = [];
+    const settle = (request: Append | CallError): void => {
+      if (isSettled) return;
+      isSettled = true;
+      if ('code' in request) events.length = 0;
+      resolve(request);
+    };
+    call.on('data', (message: AppendReq) => {
+      if (isSettled) return;
+      options ??= message.getOptions();
+      const proposed = message.getProposedMessage();
+      if (!proposed) return;
+      const event = toEvent(proposed);
+      if (typeof event === 'string') return settle(invalidArgument(event));
+      addTo(size, event);
+      if (isTooLarge(size, maxAppendSize)) return settle(appendTooLarge(maxAppendSize));
+      events.push(event);
+      if (!holding.set(size.bytes + events.length * EVENT_HELD_BYTES)) settle(OUT_OF_MEMORY);
+    });
+    // Also after the end of every call, when it has been settled.
+    call.on('cancelled', () => settle(CANCELLED));
+    call.on('end', () => {
+      const streamName = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
+      const refusal = refusalOf(streamName, events);
+      if (refusal || !options) return settle(invalidArgument(refusal ?? 'An append needs options.'));
+      settle({ streamName, expectedRevision: expectedRevisionOf(options), events, deadlineMs: Number(call.getDeadline()) });
+    });
   });
-  call.on('end', async () => {
-    if (isRefused) return;
-    const streamName = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
-    const refusal = refusalOf(streamName, events);
-    if (refusal || !options) return refuse(invalidArgument(refusal ?? 'An append needs options.'));
-    const expectedRevision = expectedRevisionOf(options);
-    try {
-      const outcome = await log.append({ streamName, expectedRevision, events, deadlineMs: Number(call.getDeadline()) });
-      switch (outcome.kind) {
-        case 'appended':
-          return callback(null, encodeAppended(outcome.revision, outcome.position));
-        case 'wrong_expected_revision':
-          return callback(null, encodeAppendConflict(expectedRevision, outcome.currentRevision));
-        case 'stream_deleted':
-          return callback(streamDeleted(streamName));
-        case 'deadline_exceeded':
-          return callback(TIMEOUT);
-      }
-    } catch (error) {
-      callback(writeFailureOf(error));
+}
+
+async function answerTo(log: EventLog, append: Append): Promise<Buffer | CallError> {
+  try {
+    const outcome = await log.append(append);
+    switch (outcome.kind) {
+      case 'appended':
+        return encodeAppended(outcome.revision, outcome.position);
+      case 'wrong_expected_revision':
+        return encodeAppendConflict(append.expectedRevision, outcome.currentRevision);
+      case 'stream_deleted':
+        return streamDeleted(append.streamName);
+      case 'deadline_exceeded':
+        return TIMEOUT;
     }
-  });
+  } catch (error) {
+    return writeFailureOf(error);
+  }
 }
 
 function toEvent(message: AppendReq.ProposedMessage): ProposedEvent | string {

@@ -5,8 +5,9 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
+import { OUT_OF_MEMORY } from '../server/request-memory.js';
 import type { CallError, ResponseStream } from '../server/response-stream.js';
-import { type AppendSize, addTo, isTooLarge, refusalOf } from './append-limits.js';
+import { type AppendBounds, type AppendSize, addTo, EVENT_HELD_BYTES, isTooLarge, refusalOf } from './append-limits.js';
 import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
 import { writeFailureOf } from './call-errors.js';
@@ -17,9 +18,8 @@ const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
 const ANSWERS_UNSENT_MAX = 1024;
 /** Of appends of which only some messages have come: waiting would not bring the rest of them, so beyond this the call ends. */
 const BYTES_ARRIVING_MAX = 64 * 1024 * 1024;
-/** What an append, and an event of it, take in memory beside the bytes that came. */
+/** What an append takes in memory beside the bytes that came. */
 const APPEND_HELD_BYTES = 1024;
-const EVENT_HELD_BYTES = 512;
 
 const TOO_MANY_UNFINISHED: CallError = {
   code: status.RESOURCE_EXHAUSTED,
@@ -38,7 +38,7 @@ interface ArrivingAppend {
 
 export function batchAppendEvents(
   log: EventLog,
-  maxAppendSize: number,
+  { maxAppendSize, memory }: AppendBounds,
   call: ServerDuplexStream<BatchAppendRequest, Buffer>,
   response: ResponseStream,
 ): void {
@@ -49,6 +49,12 @@ export function batchAppendEvents(
   let bytesInFlight = 0;
   let isEnding = false;
   let isDraining = false;
+  const holding = memory.holding();
+  const hold = (): void => {
+    if (!holding.set(bytesArriving + bytesInFlight)) response.fail(OUT_OF_MEMORY);
+  };
+  /** An append that is in flight will be answered, and then this is asked again. */
+  const isToWait = (): boolean => inFlight > 0 && (bytesInFlight > BYTES_IN_FLIGHT_MAX || memory.isScarce);
 
   call.on('data', (request: BatchAppendRequest) => {
     const key = request.correlationId.toString('latin1');
@@ -57,16 +63,20 @@ export function batchAppendEvents(
     if (!append || response.closed) return;
     if (begun) bytesArriving -= begun.bytesHeld;
     take(append, request);
-    if (request.isFinal) {
-      arriving.delete(key);
-      complete(append);
-      return;
-    }
     arriving.set(key, append);
     bytesArriving += append.bytesHeld;
     if (bytesArriving > BYTES_ARRIVING_MAX) response.fail(TOO_MANY_UNFINISHED);
+    else hold();
+    if (!request.isFinal || response.closed) return;
+    arriving.delete(key);
+    bytesArriving -= append.bytesHeld;
+    complete(append);
   });
-  response.onClose(() => arriving.clear());
+  response.onClose(() => {
+    arriving.clear();
+    bytesArriving = 0;
+    hold();
+  });
   call.on('end', () => {
     isEnding = true;
     if (inFlight === 0) response.end();
@@ -85,10 +95,11 @@ export function batchAppendEvents(
   async function complete(append: ArrivingAppend): Promise<void> {
     inFlight++;
     bytesInFlight += append.bytesHeld;
-    if (bytesInFlight > BYTES_IN_FLIGHT_MAX) call.pause();
+    if (isToWait()) call.pause();
     const answer = await answerTo(append).catch(writeFailureOf);
     inFlight--;
     bytesInFlight -= append.bytesHeld;
+    hold();
     // Without an answer the outcome is unknown, which is what the end of the call tells the client.
     if (!Buffer.isBuffer(answer)) return response.fail(answer);
     response.push(answer);
@@ -102,7 +113,7 @@ export function batchAppendEvents(
     isDraining = true;
     while (call.writableLength > ANSWERS_UNSENT_MAX && !response.closed) await response.drained();
     isDraining = false;
-    if (bytesInFlight <= BYTES_IN_FLIGHT_MAX) call.resume();
+    if (!isToWait()) call.resume();
   }
 
   async function answerTo({ correlationId, options, events, size, refusal }: ArrivingAppend): Promise<Buffer> {
