@@ -92,7 +92,7 @@ export class EventLog {
 
   /**
    * Runs in the next transaction, beside what else is queued; resolves with what it returned when that is on disk. Writes that take
-   * more than a few hundred KiB there say so in `bytes`.
+   * more than a few MiB there say so in `bytes`.
    */
   write<Outcome>(write: (writer: LogWriter) => Outcome, bytes = 0): Promise<Outcome> {
     if (this.stopped) return Promise.reject(new LogStopped('No more appends are taken.'));

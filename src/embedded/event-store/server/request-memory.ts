@@ -21,16 +21,17 @@ export class RequestMemory {
   holding(): Holding {
     let held = 0;
     const set = (bytes: number): boolean => {
+      const isMore = bytes > held;
       this.bytes += bytes - held;
       held = bytes;
-      return this.bytes <= BYTES_MAX;
+      return !isMore || this.bytes <= BYTES_MAX;
     };
     return { set, release: () => set(0) };
   }
 }
 
 export interface Holding {
-  /** Answers whether there is room for so many. If not, the holder is to fail as OUT_OF_MEMORY, and to release what it has. */
+  /** Answers whether there is room for so many; always for fewer than before. If not, the holder is to fail as OUT_OF_MEMORY. */
   set(bytes: number): boolean;
   release(): void;
 }
