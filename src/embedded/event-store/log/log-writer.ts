@@ -145,13 +145,13 @@ export class LogWriter {
 
   /** What is kept in memory is read back from the end of the log. */
   private recallTail(): Tail {
-    const newest: Parameters<RecentEventIds['add']>[] = [];
+    const newest: Parameters<RecentEventIds['add']>[0][] = [];
     for (const { streamNumber, id, revision, position } of readAllBackwards(this.tables, NUMBER_MAX)) {
       if (newest.length === RECENT_EVENT_IDS_MAX) break;
-      newest.push([streamNumber, Buffer.from(id), { revision, position }]);
+      newest.push({ streamNumber, id: Buffer.from(id), revision, position });
     }
     this.recentIds.clear();
-    for (const event of newest.reverse()) this.recentIds.add(...event);
+    for (const event of newest.reverse()) this.recentIds.add(event);
     this.recentIds.commit();
     const lastStream = [...this.tables.revisions.getKeys({ reverse: true, limit: 1 })][0];
     return {
@@ -211,7 +211,7 @@ export class LogWriter {
     }
     this.tables.revisions.putSync(revisionKey(streamNumber, firstRevision), key);
     for (const [index, { id }] of events.entries()) {
-      this.recentIds.add(streamNumber, id, { revision: firstRevision + index, position: tail.nextPosition + index });
+      this.recentIds.add({ streamNumber, id, revision: firstRevision + index, position: tail.nextPosition + index });
     }
     tail.nextPosition += events.length;
     this.written.push(streamName);

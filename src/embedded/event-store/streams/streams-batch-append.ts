@@ -63,12 +63,15 @@ export function batchAppendEvents(
     if (!append || response.closed) return;
     if (begun) bytesArriving -= begun.bytesHeld;
     take(append, request);
-    arriving.set(key, append);
     bytesArriving += append.bytesHeld;
     if (bytesArriving > BYTES_ARRIVING_MAX) response.fail(TOO_MANY_UNFINISHED);
     else hold();
-    if (!request.isFinal || response.closed) return;
-    arriving.delete(key);
+    if (response.closed) return;
+    if (!request.isFinal) {
+      arriving.set(key, append);
+      return;
+    }
+    if (begun) arriving.delete(key);
     bytesArriving -= append.bytesHeld;
     complete(append);
   });
