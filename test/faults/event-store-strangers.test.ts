@@ -85,6 +85,11 @@ const batchOptions = (...expectation: Buffer[]): Buffer => message(2, streamName
 const batchEvent = (): Buffer => message(3, uuid(1), typed('Batch'));
 const batch = (...fields: Buffer[]): Buffer => Buffer.concat([uuid(1), ...fields]);
 const FINAL = varintField(4, 1);
+const MIB = 2 ** 20;
+const largeAppend = (): Buffer =>
+  framed(batch(batchOptions(), message(3, uuid(1), typed('Large'), bytesField(4, Buffer.alloc(1_000_000))), FINAL));
+/** What comes before a message of this length. */
+const begun = (length: number): Buffer => framed(Buffer.alloc(length)).subarray(0, 5);
 
 function framed(content: Buffer): Buffer {
   const frame = Buffer.alloc(5 + content.length);
@@ -313,9 +318,7 @@ test.each(['Append', 'BatchAppend', 'Read'])('compressed messages are refused: %
 });
 
 describe('requests that never end', () => {
-  const MIB = 2 ** 20;
   const metadata = bytesField(3, Buffer.alloc(MIB));
-  const begun = (length: number): Buffer => framed(Buffer.alloc(length)).subarray(0, 5);
   /** Each call holds 12 MiB, of which no part is too much. */
   const CALLS: Record<string, () => ClientHttp2Stream> = {
     'before the end of a message': () => {
@@ -361,22 +364,78 @@ describe('requests that never end', () => {
   });
 });
 
+test('a message that says it is too large is refused, and holds nothing while its call stays open', async () => {
+  const stream = call('Append');
+  stream.write(Buffer.from([0, 0xff, 0xff, 0xff, 0xff]));
+  expect((await statusOf(stream)).code).toBe(status.RESOURCE_EXHAUSTED);
+  const large = call('Append');
+  large.write(framed(appendOptions('s')));
+  large.end(framed(appendEvent('Large', 1_000_000)));
+  expect((await statusOf(large)).code).toBe(status.OK);
+});
+
+test('a call that has been answered holds nothing, also where its client leaves it open', async () => {
+  for (let round = 0; round < 2; round++) {
+    const calls = Array.from({ length: 15 }, () => {
+      const stream = call('Append', { 'grpc-timeout': '700m' });
+      stream.write(begun(16 * MIB));
+      for (let n = 0; n < 12; n++) stream.write(Buffer.alloc(MIB));
+      return stream;
+    });
+    for (const { code } of await Promise.all(calls.map(statusOf))) expect(code).toBe(status.DEADLINE_EXCEEDED);
+  }
+});
+
+test('a name that no stream can have is refused before the end of its append', async () => {
+  const stream = call('Append');
+  stream.write(framed(appendOptions('x'.repeat(70_000))));
+  const refusal = { code: status.INVALID_ARGUMENT, details: 'A stream name must not exceed 1900 bytes.' };
+  expect(await statusOf(stream)).toEqual(refusal);
+});
+
+test('the answer to an append in a batch repeats no more of it than there can be', async () => {
+  const named = call('BatchAppend');
+  const answer: Buffer[] = [];
+  named.on('data', (chunk: Buffer) => answer.push(chunk));
+  named.end(framed(batch(message(2, streamNamed('x'.repeat(1_000_000))), batchEvent(), FINAL)));
+  expect((await statusOf(named)).code).toBe(status.OK);
+  expect(String(Buffer.concat(answer))).toContain('A stream name must not exceed 1900 bytes.');
+  expect(Buffer.concat(answer).length).toBeLessThan(4_096);
+
+  const correlated = call('BatchAppend');
+  correlated.write(framed(Buffer.concat([text(1, 'x'.repeat(1_000)), batchOptions(), batchEvent(), FINAL])));
+  expect(await statusOf(correlated)).toEqual({ code: status.INVALID_ARGUMENT, details: 'A correlation id is a UUID.' });
+});
+
+test('a call that waits for the disk takes no more than may be in flight', async () => {
+  const tables = openTables(dataFileOf(dataDir));
+  if (session.connecting) await once(session, 'connect');
+  const { end, taken } = await whileNothingIsCommitted(tables, async () => {
+    const stream = call('BatchAppend');
+    for (let n = 0; n < 60; n++) stream.write(largeAppend());
+    stream.end();
+    await noMoreIsTaken();
+    return { end: statusOf(stream), taken: socket.bytesWritten };
+  });
+  await tables.root.close();
+  expect(taken).toBeGreaterThan(16 * MIB);
+  expect(taken).toBeLessThan(22 * MIB);
+  expect((await end).code).toBe(status.OK);
+});
+
 test('appends of many calls that together are too much wait for the disk, and are all stored', async () => {
-  const data = bytesField(4, Buffer.alloc(1_000_000));
   const tables = openTables(dataFileOf(dataDir));
   if (session.connecting) await once(session, 'connect');
   const ends = await whileNothingIsCommitted(tables, async () => {
     const calls = Array.from({ length: 24 }, () => call('BatchAppend'));
     for (const stream of calls) {
-      for (let n = 0; n < 16; n++) {
-        stream.write(framed(batch(batchOptions(), message(3, uuid(1), typed('Large'), data), FINAL)));
-      }
+      for (let n = 0; n < 16; n++) stream.write(largeAppend());
       stream.end();
     }
     await noMoreIsTaken();
     return calls.map(statusOf);
   });
-  expect(socket.bytesWritten).toBeGreaterThan(128 * 2 ** 20);
+  expect(socket.bytesWritten).toBeGreaterThan(128 * MIB);
   expect(await Promise.all(ends)).toEqual(ends.map(() => ({ code: status.OK, details: expect.anything() })));
   await tables.root.close();
   const [{ event }] = await once(client.readStream('s', { direction: BACKWARDS, fromRevision: END, maxCount: 1 }), 'data');

@@ -15,17 +15,20 @@ import { afterRoundTrip } from './round-trip.js';
 interface CallParts {
   readonly stream: ServerHttp2Stream;
   readonly incomingEncoding: string;
+  /** Messages that are whole, and not asked for yet. */
+  readonly readQueue: readonly { readonly compressedMessage: Buffer | null }[];
   readonly decoder: {
     readonly readState: number;
     readonly readMessageSize: number;
     readonly readMessageRemaining: number;
-    readonly readPartialMessage: readonly Buffer[];
+    readPartialMessage: Buffer[];
     maxReadMessageLength: number;
   };
 }
 
-/** The decoder is between two messages. */
+/** The decoder is between two messages; or has read the length of one, and allows it. */
 const NO_DATA = 0;
+const READING_MESSAGE = 2;
 
 /** Of a request that is one message: names, and the expressions of a filter. */
 const SINGLE_REQUEST_BYTES_MAX = 64 * 1024;
@@ -48,20 +51,35 @@ export const incomingRequests =
   ({ requestStream, responseStream }, call) => {
     // To be carried out when it has ended, that is. A batch says in it where each append ends.
     const isOfManyMessages = requestStream && !responseStream;
-    const { stream, decoder, incomingEncoding } = call as unknown as CallParts;
+    const parts = call as unknown as CallParts;
+    const { stream, decoder } = parts;
     if (!requestStream) decoder.maxReadMessageLength = SINGLE_REQUEST_BYTES_MAX;
     const holding = memory.holding();
+    let isOver = false;
     stream.on('data', () => {
-      if (!holding.set(unfinishedBytes(decoder))) call.sendStatus(OUT_OF_MEMORY);
+      if (isOver) return;
+      tidy(decoder);
+      if (!holding.set(bytesHeld(parts))) call.sendStatus(OUT_OF_MEMORY);
     });
-    stream.once('close', () => holding.release());
+    // A stream may stay open for as long as its client likes, also when the call has been answered.
+    const drop = (): void => {
+      isOver = true;
+      decoder.readPartialMessage = [];
+      holding.release();
+    };
+    stream.once('close', drop);
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, proceed) => {
-            if (incomingEncoding === 'identity') proceed(metadata);
+            if (parts.incomingEncoding === 'identity') proceed(metadata);
             else call.sendStatus(COMPRESSED);
           },
+          onReceiveMessage: (message, proceed) => {
+            if (parts.readQueue.length === 0) holding.set(unfinishedBytes(decoder));
+            proceed(message);
+          },
+          onCancel: drop,
           onReceiveHalfClose: (proceed) => {
             if (decoder.readState !== NO_DATA) call.sendStatus(UNFINISHED);
             else if (isOfManyMessages) unlessReset(stream, proceed);
@@ -81,7 +99,21 @@ function unlessReset(stream: ServerHttp2Stream, proceed: () => void): void {
   afterRoundTrip(session, () => afterRoundTrip(session, proceedIfWhole));
 }
 
+function bytesHeld({ readQueue, decoder }: CallParts): number {
+  let bytes = unfinishedBytes(decoder);
+  for (const { compressedMessage } of readQueue) bytes += compressedMessage?.length ?? 0;
+  return bytes;
+}
+
 function unfinishedBytes(decoder: CallParts['decoder']): number {
-  if (decoder.readState === NO_DATA) return 0;
+  if (decoder.readState !== READING_MESSAGE) return 0;
   return decoder.readMessageSize - decoder.readMessageRemaining + decoder.readPartialMessage.length * PIECE_BYTES;
+}
+
+/** The decoder keeps the pieces of a message until the next one begins, and each keeps all that was read from the socket with it. */
+function tidy(decoder: CallParts['decoder']): void {
+  const pieces = decoder.readPartialMessage;
+  const last = pieces.at(-1);
+  if (decoder.readState !== READING_MESSAGE) decoder.readPartialMessage = [];
+  else if (last && last.length * 2 < last.buffer.byteLength) pieces[pieces.length - 1] = Buffer.from(last);
 }

@@ -41,10 +41,10 @@ export const isTooLarge = ({ dataBytes, bytes }: AppendSize, maxAppendSize: numb
 /** Why events cannot be appended to a stream of this name. */
 export function refusalOf(streamName: Buffer, events: readonly ProposedEvent[] = []): string | undefined {
   if (streamName.length === 0) return 'A stream name must not be empty.';
-  if (!isUtf8(streamName)) return 'A stream name must be UTF-8.';
   if ((describedStream(streamName) ?? streamName).length > STREAM_NAME_BYTES_MAX) {
     return `A stream name must not exceed ${STREAM_NAME_BYTES_MAX} bytes.`;
   }
+  if (!isUtf8(streamName)) return 'A stream name must be UTF-8.';
   if (events.some(({ type }) => type.length > TYPE_BYTES_MAX)) return `An event type must not exceed ${TYPE_BYTES_MAX} bytes.`;
   return undefined;
 }

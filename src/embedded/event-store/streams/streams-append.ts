@@ -35,7 +35,7 @@ function collect(
   holding: Holding,
 ): Promise<Append | CallError> {
   return new Promise((resolve) => {
-    let options: AppendReq.Options | undefined;
+    let target: Pick<Append, 'streamName' | 'expectedRevision'> | undefined;
     let isSettled = false;
     const size = { dataBytes: 0, bytes: 0 };
     const events: ProposedEvent[] = [];
@@ -47,7 +47,12 @@ function collect(
     };
     call.on('data', (message: AppendReq) => {
       if (isSettled) return;
-      options ??= message.getOptions();
+      const options = message.getOptions();
+      if (options && !target) {
+        target = targetOf(options);
+        const refusal = refusalOf(target.streamName);
+        if (refusal) return settle(invalidArgument(refusal));
+      }
       const proposed = message.getProposedMessage();
       if (!proposed) return;
       const event = toEvent(proposed);
@@ -60,13 +65,17 @@ function collect(
     // Also after the end of every call, when it has been settled.
     call.on('cancelled', () => settle(CANCELLED));
     call.on('end', () => {
-      const streamName = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
-      const refusal = refusalOf(streamName, events);
-      if (refusal || !options) return settle(invalidArgument(refusal ?? 'An append needs options.'));
-      settle({ streamName, expectedRevision: expectedRevisionOf(options), events, deadlineMs: Number(call.getDeadline()) });
+      if (!target) return settle(invalidArgument('An append needs options.'));
+      const refusal = refusalOf(target.streamName, events);
+      settle(refusal ? invalidArgument(refusal) : { ...target, events, deadlineMs: Number(call.getDeadline()) });
     });
   });
 }
+
+const targetOf = (options: AppendReq.Options) => ({
+  streamName: Buffer.from(options.getStreamIdentifier()?.getStreamName_asU8() ?? []),
+  expectedRevision: expectedRevisionOf(options),
+});
 
 async function answerTo(log: EventLog, append: Append): Promise<Buffer | CallError> {
   try {

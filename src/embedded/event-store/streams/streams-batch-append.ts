@@ -10,7 +10,7 @@ import type { CallError, ResponseStream } from '../server/response-stream.js';
 import { type AppendBounds, type AppendSize, addTo, EVENT_HELD_BYTES, isTooLarge, refusalOf } from './append-limits.js';
 import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
-import { writeFailureOf } from './call-errors.js';
+import { invalidArgument, writeFailureOf } from './call-errors.js';
 
 /** Beyond this, the node stops reading from the connection until commits catch up. */
 const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
@@ -18,6 +18,10 @@ const BYTES_IN_FLIGHT_MAX = 16 * 1024 * 1024;
 const ANSWERS_UNSENT_MAX = 1024;
 /** Of appends of which only some messages have come: waiting would not bring the rest of them, so beyond this the call ends. */
 const BYTES_ARRIVING_MAX = 64 * 1024 * 1024;
+/** Of a UUID message: the id as text, or as two numbers. */
+const CORRELATION_ID_BYTES_MAX = 64;
+/** More than any stream has; what is longer is cut, since answers repeat it. */
+const STREAM_NAME_KEPT_MAX = 2048;
 /** What an append takes in memory beside the bytes that came. */
 const APPEND_HELD_BYTES = 1024;
 
@@ -25,6 +29,8 @@ const TOO_MANY_UNFINISHED: CallError = {
   code: status.RESOURCE_EXHAUSTED,
   details: `Appends that are not finished hold more than ${BYTES_ARRIVING_MAX} bytes. Send their final messages first.`,
 };
+
+const BAD_CORRELATION_ID = invalidArgument('A correlation id is a UUID.');
 
 interface ArrivingAppend {
   correlationId: Buffer;
@@ -49,6 +55,8 @@ export function batchAppendEvents(
   let bytesInFlight = 0;
   let isEnding = false;
   let isDraining = false;
+  // Else 16 messages wait in the stream while it is paused, where nobody counts them. Node has no public word for it.
+  (call as unknown as { _readableState: { highWaterMark: number } })._readableState.highWaterMark = 0;
   const holding = memory.holding();
   const hold = (): void => {
     if (!holding.set(bytesArriving + bytesInFlight)) response.fail(OUT_OF_MEMORY);
@@ -57,6 +65,7 @@ export function batchAppendEvents(
   const isToWait = (): boolean => inFlight > 0 && (bytesInFlight > BYTES_IN_FLIGHT_MAX || memory.isScarce);
 
   call.on('data', (request: BatchAppendRequest) => {
+    if (request.correlationId.length > CORRELATION_ID_BYTES_MAX) return response.fail(BAD_CORRELATION_ID);
     const key = request.correlationId.toString('latin1');
     const begun = arriving.get(key);
     const append = begun ?? startOf(request);
@@ -130,8 +139,17 @@ export function batchAppendEvents(
 
 /** An append begins with the message that carries its options. */
 function startOf({ correlationId, options }: BatchAppendRequest): ArrivingAppend | undefined {
+  if (!options) return undefined;
   const size = { dataBytes: 0, bytes: 0 };
-  return options && { correlationId, options, events: [], size, bytesHeld: APPEND_HELD_BYTES, refusal: undefined };
+  const streamName = options.streamName.subarray(0, STREAM_NAME_KEPT_MAX);
+  return {
+    correlationId,
+    options: { ...options, streamName },
+    events: [],
+    size,
+    bytesHeld: APPEND_HELD_BYTES,
+    refusal: undefined,
+  };
 }
 
 /** What is refused anyway is not kept; only what its answer says of it. */
