@@ -49,8 +49,8 @@ COMPRESSED.metadata?.set('grpc-accept-encoding', 'identity');
 export const incomingRequests =
   (memory: RequestMemory): ServerInterceptor =>
   ({ requestStream, responseStream }, call) => {
-    // To be carried out when it has ended, that is. A batch says in it where each append ends.
-    const isOfManyMessages = requestStream && !responseStream;
+    // The end of the stream says that the append is whole. In a batch, each append says so itself.
+    const isWholeAtEnd = requestStream && !responseStream;
     const parts = call as unknown as CallParts;
     const { stream, decoder } = parts;
     if (!requestStream) decoder.maxReadMessageLength = SINGLE_REQUEST_BYTES_MAX;
@@ -82,7 +82,7 @@ export const incomingRequests =
           onCancel: drop,
           onReceiveHalfClose: (proceed) => {
             if (decoder.readState !== NO_DATA) call.sendStatus(UNFINISHED);
-            else if (isOfManyMessages) unlessReset(stream, proceed);
+            else if (isWholeAtEnd) unlessReset(stream, proceed);
             else proceed();
           },
         }),
