@@ -1,5 +1,5 @@
 /** The ids that the event store remembers, against a list that is searched from its end. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RecentEventIds } from '../../src/embedded/event-store/log/recent-event-ids.js';
@@ -65,21 +65,22 @@ test('the newest ids are known, each in its stream by its newest event, and thos
 });
 
 test('of thousands, those that meet in one chain are told from each other, and leave it when they are too old', () => {
-  const [eventsMax, streams] = [20_000, 3];
+  const eventsMax = 20_000;
   const ids = new RecentEventIds(eventsMax);
-  const all = Array.from({ length: 10_000 }, () => randomBytes(16));
+  const all = Array.from({ length: 30 }, () => randomBytes(16));
+  const streams = Array.from({ length: 1_000 }, () => randomInt(2 ** 40));
   const added: { readonly key: string; readonly position: number }[] = [];
   for (let position = 0; position < 70_000; position++) {
-    const [streamNumber, which] = [position % streams, (position * 7_919) % all.length];
-    ids.add({ streamNumber, id: all[which] as Buffer, revision: position, position });
+    const [stream, which] = [randomInt(streams.length), randomInt(all.length)];
+    ids.add({ streamNumber: streams[stream] as number, id: all[which] as Buffer, revision: position, position });
     ids.commit();
-    added.push({ key: `${streamNumber} ${which}`, position });
+    added.push({ key: `${stream} ${which}`, position });
     if (position % 10_000 !== 9_999) continue;
     const known = new Map(added.slice(-eventsMax).map((one) => [one.key, one.position]));
     const found = new Map<string, number>();
-    for (let stream = 0; stream < streams; stream++) {
+    for (const [stream, streamNumber] of streams.entries()) {
       for (const [index, id] of all.entries()) {
-        const event = ids.get(stream, id);
+        const event = ids.get(streamNumber, id);
         if (event) found.set(`${stream} ${index}`, event.position);
       }
     }
