@@ -30,24 +30,26 @@ export async function lockDataDirectory(dataDir: string): Promise<() => void> {
   makeDirectory(dataDir);
   const door = await openDoor(dataDir);
   const candidate = join(dataDir, `${LOCK_FILE}.${randomUUID()}`);
-  const lock = openSync(candidate, 'wx');
+  let lock: number | undefined;
+  const giveBack = (): void => {
+    // The file that was taken, wherever it is by now: another directory may be in the place of this one.
+    if (lock !== undefined) {
+      ftruncateSync(lock);
+      closeSync(lock);
+    }
+    door.close();
+  };
   try {
+    lock = openSync(candidate, 'wx');
     writeSync(lock, `${process.pid} ${startOf(process.pid)} ${door.name}\n`);
     await take(dataDir, candidate);
-    return () => giveBack(lock, door);
+    return giveBack;
   } catch (error) {
-    giveBack(lock, door);
+    giveBack();
     throw error;
   } finally {
     rmSync(candidate, { force: true });
   }
-}
-
-/** Empties the file that was taken, wherever it is by now: another directory may be in the place of this one. */
-function giveBack(lock: number, door: Door): void {
-  ftruncateSync(lock);
-  closeSync(lock);
-  door.close();
 }
 
 function makeDirectory(dataDir: string): void {
