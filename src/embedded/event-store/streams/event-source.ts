@@ -86,13 +86,13 @@ export interface Page {
 const PAGE_EVENTS_MAX = 512;
 const PAGE_SCANNED_MAX = 4096;
 const PAGE_BYTES_MAX = 1024 * 1024;
-/** A filter may be slow. */
-const PAGE_MS_MAX = 20;
 
+/** At least one event is looked at, also where `untilMs`, as performance.now() counts, is over by then: a filter may be slow. */
 export function takePage(
   source: EventSource,
   encode: (event: EventCursor) => Buffer,
   filter: EventFilter | undefined,
+  untilMs: number,
   eventsMax = NUMBER_MAX,
   scannedMax = NUMBER_MAX,
 ): Page {
@@ -100,12 +100,11 @@ export function takePage(
   let scanned = 0;
   let bytes = 0;
   let lastPosition: number | undefined;
-  const until = performance.now() + PAGE_MS_MAX;
   const isFull = () =>
     messages.length >= Math.min(eventsMax, PAGE_EVENTS_MAX) ||
     scanned >= Math.min(scannedMax, PAGE_SCANNED_MAX) ||
     bytes >= PAGE_BYTES_MAX ||
-    performance.now() > until;
+    performance.now() > untilMs;
   for (const event of source.events()) {
     source.pass(event);
     scanned++;

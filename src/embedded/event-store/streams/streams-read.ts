@@ -23,7 +23,7 @@ async function sendPages(log: EventLog, source: EventSource, request: ReadReques
   let remaining = request.eventsMax ?? 0;
   while (remaining > 0 && !response.closed) {
     const eventsMax = remaining;
-    const page = await inTurn(() => takePage(source, encode, request.filter, eventsMax));
+    const page = await inTurn((untilMs) => takePage(source, encode, request.filter, untilMs, eventsMax));
     await response.send(page.messages);
     remaining -= page.messages.length;
     if (page.isLast) return;
@@ -64,7 +64,7 @@ export async function subscribe(log: EventLog, request: ReadRequest, response: R
   let isCaughtUp = false;
   while (!response.closed) {
     const scannedMax = request.checkpointInterval - sinceCheckpoint;
-    const page = await inTurn(() => takePage(source, encode, request.filter, NUMBER_MAX, scannedMax));
+    const page = await inTurn((untilMs) => takePage(source, encode, request.filter, untilMs, NUMBER_MAX, scannedMax));
     const messages = page.messages;
     sinceCheckpoint += page.scanned;
     seen = page.lastPosition ?? seen;

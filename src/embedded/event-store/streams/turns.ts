@@ -4,14 +4,17 @@
  */
 const TURN_MS_MAX = 20;
 
-const waiting: (() => void)[] = [];
+const waiting: ((untilMs: number) => void)[] = [];
 
-/** Runs a task, short and synchronous, in the next turn that has time left; in the order of asking. */
-export function inTurn<Result>(task: () => Result): Promise<Result> {
+/**
+ * Runs a synchronous task in the next turn that has time left, in the order of asking. It is told until when it may run, as
+ * performance.now() counts.
+ */
+export function inTurn<Result>(task: (untilMs: number) => Result): Promise<Result> {
   return new Promise<Result>((resolve, reject) => {
-    waiting.push(() => {
+    waiting.push((untilMs) => {
       try {
-        resolve(task());
+        resolve(task(untilMs));
       } catch (error) {
         reject(error);
       }
@@ -21,8 +24,8 @@ export function inTurn<Result>(task: () => Result): Promise<Result> {
 }
 
 function takeTurn(): void {
-  const until = performance.now() + TURN_MS_MAX;
-  do waiting.shift()?.();
-  while (waiting.length > 0 && performance.now() < until);
+  const untilMs = performance.now() + TURN_MS_MAX;
+  do waiting.shift()?.(untilMs);
+  while (waiting.length > 0 && performance.now() < untilMs);
   if (waiting.length > 0) setImmediate(takeTurn);
 }
