@@ -17,8 +17,15 @@ import { createDatabase } from '../support/postgres.js';
 
 const SEED = 20260304;
 const CHILD = fileURLToPath(new URL('./projection-process.js', import.meta.url));
-/** More than a leader sends from taking the lead to the end of its first batch with rows. */
-const STATEMENTS = 20;
+/** How many statements a leader sends to the end of its first batch depends on the events that had come by then. */
+const DEADLY_STATEMENTS = [
+  ...Array.from({ length: 16 }, (_, n) => String(n + 1)),
+  'START TRANSACTION',
+  'UPDATE projections.checkpoint',
+  'SELECT f.*',
+  'INSERT INTO "projections"',
+  'COMMIT',
+];
 /** Each of them is a process that starts: far above what a busy machine needs. */
 const TIMEOUT_MS = 300_000;
 
@@ -49,23 +56,18 @@ test(
   'rows are those of an undisturbed fold, before whichever statement it dies',
   async () => {
     const url = await createDatabase();
-    const died = new Set<string>();
-    for (let n = 1; n <= STATEMENTS; n++) {
-      const child = spawn(process.execPath, [CHILD, node.connectionString, url, String(n)], {
+    for (const deadly of DEADLY_STATEMENTS) {
+      const child = spawn(process.execPath, [CHILD, node.connectionString, url, deadly], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      let said = '';
+      let unsent = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
+        unsent += text;
       });
       const [, signal] = await once(child, 'close');
       expect(signal).toBe('SIGKILL');
-      died.add(said.split(' ', 2).join(' '));
+      if (Number.isNaN(Number(deadly))) expect(unsent.slice(0, deadly.length)).toBe(deadly);
     }
-    // Every kind of statement of a batch was one that was never sent.
-    expect([...died].sort()).toEqual(
-      expect.arrayContaining(['COMMIT', 'INSERT INTO', 'START TRANSACTION', 'UPDATE projections.checkpoint']),
-    );
     expect(await foldedAt(url)).toEqual(await foldedAt(await createDatabase()));
   },
   TIMEOUT_MS,

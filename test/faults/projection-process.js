@@ -1,7 +1,8 @@
 /**
  * A runner of the balances in a process of its own, which kills itself. Needs `npm run build`.
- * `node projection-process.js <store> <database> <n>`: counts the statements of the session that leads, from the moment that it
- * leads, and dies by SIGKILL before the n-th is sent, having written its beginning to standard output.
+ * `node projection-process.js <store> <database> <deadly>`: of the statements of the session that leads, from the moment that it
+ * leads, the n-th, where <deadly> is a number, or the first that begins with <deadly> is not sent: the process dies by SIGKILL
+ * before it, having written its beginning to standard output.
  */
 import { writeSync } from 'node:fs';
 import { balancesDefinition } from '../../dist/projections/balances/balances.definition.js';
@@ -21,7 +22,7 @@ dataSource.createQueryRunner = (mode) => {
   let leads = false;
   session.query = async (sql, ...rest) => {
     if (leads) sent += 1;
-    if (sent === Number(deadly)) {
+    if (leads && (sent === Number(deadly) || sql.startsWith(deadly))) {
       writeSync(1, sql.trim().replace(/\s+/g, ' ').slice(0, 60));
       process.kill(process.pid, 'SIGKILL');
     }
