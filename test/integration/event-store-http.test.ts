@@ -8,8 +8,8 @@ import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type EventStoreNode, startEventStoreNode } from '../../src/embedded/event-store/node.js';
-import { healthServer } from '../../src/embedded/event-store/server/health.js';
 import { listen } from '../../src/embedded/event-store/server/listener.js';
+import { plainHttpServer } from '../../src/embedded/event-store/server/plain-http.js';
 import { temporaryDirectory } from '../support/event-store-node.js';
 
 let node: EventStoreNode;
@@ -91,12 +91,24 @@ test.each([
   ['GET', '/health/live?liveCode=nonsense', 204],
   ['GET', '/health/live?liveCode=100', 204],
   ['POST', '/health/live', 405],
+  ['HEAD', '/ping', 200],
+  ['PUT', '/ping', 405],
+  ['GET', '/ping/', 404],
   ['GET', '/health', 404],
   ['GET', '/', 404],
   ['GET', '/streams/$all', 404],
   ['POST', '/subscriptions/restart', 404],
 ])('%s %s is answered %i', async (method, path, status) => {
   expect(await ask(path, { method })).toEqual({ status, body: '' });
+});
+
+test('the client gets its ping, and the reason of a refusal', async () => {
+  const client = connectClient();
+  // Declared protected, since it is for the client's own calls.
+  const ask = client['HTTPRequest'] as (method: string, path: string, options: object) => Promise<unknown>;
+  await expect(ask('GET', '/ping', {})).resolves.toMatchObject({ text: 'Ping request successfully handled' });
+  const transformError = (status: number, reason: string) => new Error(`${status} ${reason}`);
+  await expect(ask('POST', '/streams/s', { transformError })).rejects.toThrow('404 Not Found');
 });
 
 test('a request that comes byte by byte is understood, and the connection ends after its answer', async () => {
@@ -171,10 +183,10 @@ test('closing ends the connections that never said anything', async () => {
 });
 
 test('who says nothing, or does not come to an end, loses the connection', async () => {
-  const health = healthServer(() => true);
+  const plainHttp = plainHttpServer(() => true);
   const handedOn: Socket[] = [];
   const protocols = {
-    http1: (socket: Socket) => health.emit('connection', socket),
+    http1: (socket: Socket) => plainHttp.emit('connection', socket),
     http2: (socket: Socket) => handedOn.push(socket),
   };
   const listener = await listen({ host: '127.0.0.1', port: 0 }, undefined, protocols, 50);

@@ -59,7 +59,7 @@ export async function listen(
 
 /**
  * Who offers HTTP/1.1 beside HTTP/2 gets HTTP/1.1: a gRPC client offers HTTP/2 alone, and only over HTTP/1.1 is there anything for
- * the others (`health.ts`).
+ * the others (`plain-http.ts`).
  */
 function tlsServer({ certificate, privateKey }: Tls, accept: (socket: Socket) => void, handshakeTimeout: number): Server {
   const options = {

@@ -1,11 +1,11 @@
-/** The node as clients meet it: the gRPC services and the health check on one port, with what a client may cost at most. */
+/** The node as clients meet it: the gRPC services and what is asked over plain HTTP on one port, with what a client may cost at most. */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { EventLog } from '../log/event-log.js';
 import { requireCredentials, type Users } from './credentials.js';
 import { addServices, OPEN_PATHS, STREAMING_PATHS } from './grpc-services.js';
-import { healthServer } from './health.js';
 import { incomingRequests } from './incoming-requests.js';
 import { listen, type Tls } from './listener.js';
+import { plainHttpServer } from './plain-http.js';
 import { RequestMemory } from './request-memory.js';
 import { MESSAGE_BYTES_MAX, NODE_CLOSING } from './response-stream.js';
 import { writeAhead } from './write-ahead.js';
@@ -49,9 +49,9 @@ export async function startNodeServer(log: EventLog, options: NodeServerOptions)
   const { responses } = addServices(server, log, { maxAppendSize, memory });
   const grpc = server.createConnectionInjector(ServerCredentials.createInsecure());
   let isClosing = false;
-  const health = healthServer(() => !isClosing && !log.isStopped);
+  const plainHttp = plainHttpServer(() => !isClosing && !log.isStopped);
   const listener = await listen({ host, port }, tls, {
-    http1: (socket) => health.emit('connection', socket),
+    http1: (socket) => plainHttp.emit('connection', socket),
     http2: (socket) => (isClosing ? socket.destroy() : grpc.injectConnection(socket)),
   });
   // Who comes now is to find the port closed, as it is when the node is gone: a client that were let in and cut off would take longer to
