@@ -3,10 +3,23 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { dataFileOf } from '../../src/embedded/event-store/log/data-file.js';
-import { DamagedBlock, encodeBlock, type ProposedEvent } from '../../src/embedded/event-store/log/event-block.js';
-import { EventLog } from '../../src/embedded/event-store/log/event-log.js';
-import { readAllBackwards, readAllForwards } from '../../src/embedded/event-store/log/event-readers.js';
-import { NUMBER_MAX, openTables, positionKey, revisionKey } from '../../src/embedded/event-store/log/event-tables.js';
+import { encodeBlock, type ProposedEvent, TOMBSTONE_REVISION } from '../../src/embedded/event-store/log/event-block.js';
+import { EventLog, type ReadableHead } from '../../src/embedded/event-store/log/event-log.js';
+import {
+  readAllBackwards,
+  readAllForwards,
+  readStreamBackwards,
+  readStreamForwards,
+} from '../../src/embedded/event-store/log/event-readers.js';
+import {
+  encodeHead,
+  NO_LIMITS,
+  NUMBER_MAX,
+  openTables,
+  positionKey,
+  revisionKey,
+} from '../../src/embedded/event-store/log/event-tables.js';
+import { LogDamaged } from '../../src/embedded/event-store/log/log-damaged.js';
 import { type Append, NotTheEnd } from '../../src/embedded/event-store/log/log-writer.js';
 import { verifyLog } from '../../src/embedded/event-store/log/verify-log.js';
 import { temporaryDirectory } from '../support/event-store-node.js';
@@ -109,9 +122,101 @@ test('where the end of the log is damaged, appends fail with that until it is wh
   await root.transaction(() => events.putSync(positionKey(2), Buffer.from([2, 0, 0, 0, 0])));
   await expect(log.append(appendTo('b', event()))).rejects.toBeInstanceOf(NotTheEnd);
   const both = [log.append(appendTo('b', event())), log.append(appendTo('c', event()))];
-  for (const append of both) await expect(append).rejects.toBeInstanceOf(DamagedBlock);
+  for (const append of both) await expect(append).rejects.toBeInstanceOf(LogDamaged);
   await root.transaction(() => events.removeSync(positionKey(2)));
   expect(await log.append(appendTo('b', event()))).toMatchObject({ revision: 0, position: 2 });
+});
+
+/** Revisions up to the first damage, and what that is. */
+function revisionsOf(stream: string, read: typeof readStreamForwards | typeof readStreamBackwards): unknown[] {
+  const found: unknown[] = [];
+  try {
+    const head = log.head(Buffer.from(stream)) as ReadableHead;
+    const from = read === readStreamForwards ? 0 : head.revision;
+    for (const { revision } of read(log.tables, head, from, 0)) found.push(revision);
+  } catch (error) {
+    expect(error).toBeInstanceOf(LogDamaged);
+    found.push((error as Error).message);
+  }
+  return found;
+}
+
+test.each([0, 9, 16, 33])(
+  'a bit that flips in byte %i of a head fails all that asks for that stream, and nothing else',
+  async (at) => {
+    await log.append(appendTo('$$a', { ...event(), isJson: true, data: Buffer.from('{"$tb":1}') }));
+    await log.append(appendTo('a', [event(), event()]));
+    await log.append(appendTo('b', event()));
+    const { root, streams } = log.tables;
+    const whole = Buffer.from(streams.get(Buffer.from('a')) as Buffer);
+    const damaged = Buffer.from(whole);
+    damaged[at] = (damaged[at] as number) ^ 4;
+    await root.transaction(() => streams.putSync(Buffer.from('a'), damaged));
+    const damage = 'The head of the stream a is damaged: its checksum is not that of its bytes.';
+    await expect(log.append(appendTo('a', event()))).rejects.toThrow(new LogDamaged(damage));
+    expect(revisionsOf('a', readStreamForwards)).toEqual([damage]);
+    expect(() => verifyLog(log.tables)).toThrow(damage);
+    expect(await log.append(appendTo('b', event()))).toMatchObject({ revision: 1 });
+    await root.transaction(() => streams.putSync(Buffer.from('a'), whole));
+    expect(await log.append(appendTo('a', event()))).toMatchObject({ revision: 2 });
+  },
+);
+
+test('the head of another stream, or one of another length, is not taken for good', async () => {
+  await log.append(appendTo('a', event()));
+  await log.append(appendTo('b', event()));
+  const { root, streams } = log.tables;
+  const [ofA, ofB] = ['a', 'b'].map((name) => Buffer.from(streams.get(Buffer.from(name)) as Buffer));
+  await root.transaction(() => streams.putSync(Buffer.from('a'), ofB as Buffer));
+  expect(() => log.head(Buffer.from('a'))).toThrow('its checksum is not that of its bytes');
+  await root.transaction(() => streams.putSync(Buffer.from('a'), (ofA as Buffer).subarray(0, 11)));
+  expect(() => log.head(Buffer.from('a'))).toThrow('its length is unknown');
+  await root.transaction(() => streams.putSync(Buffer.from('a'), ofA as Buffer));
+});
+
+test.each([
+  ['no limits', 12, {}],
+  ['a count alone', 18, { $maxCount: 5 }],
+  ['all limits', 30, { $maxCount: 5, $maxAge: 600, $tb: 1 }],
+])('a head of an older file, with %s, is read, and has a checksum with the next append', async (_, length, metadata) => {
+  await log.append(appendTo('$$s', { ...event(), isJson: true, data: Buffer.from(JSON.stringify(metadata)) }));
+  await log.append(appendTo('s', [event(), event()]));
+  const name = Buffer.from('s');
+  const { root, streams } = log.tables;
+  const before = log.head(name);
+  const old = Buffer.from(streams.get(name) as Buffer).subarray(0, length);
+  await root.transaction(() => streams.putSync(name, old));
+  expect(log.head(name)).toEqual(before);
+  await log.append(appendTo('s', event()));
+  expect(log.head(name)).toEqual({ ...before, revision: 2 });
+  expect(streams.get(name)?.length).toBe(length === 12 ? 16 : 34);
+});
+
+test('an event that is missing in a stream is said by whatever comes to where it was, and nothing is served beyond it', async () => {
+  for (let n = 0; n < 3; n++) await log.append(appendTo('s', [event(), event()]));
+  const { root, revisions } = log.tables;
+  const missing = (revision: number) => `Event ${revision} of stream number 1 is missing.`;
+  const withoutBlockAt = async (revision: number, check: () => void) => {
+    const key = revisionKey(1, revision);
+    const position = Buffer.from(revisions.get(key) as Buffer);
+    await root.transaction(() => revisions.removeSync(key));
+    check();
+    expect(() => verifyLog(log.tables)).toThrow(`The index does not find revision ${revision} of s.`);
+    await root.transaction(() => revisions.putSync(key, position));
+  };
+  await withoutBlockAt(2, () => {
+    expect(revisionsOf('s', readStreamForwards)).toEqual([0, 1, missing(2)]);
+    expect(revisionsOf('s', readStreamBackwards)).toEqual([5, 4, missing(3)]);
+  });
+  await withoutBlockAt(4, () => {
+    expect(revisionsOf('s', readStreamForwards)).toEqual([0, 1, 2, 3, missing(4)]);
+    expect(revisionsOf('s', readStreamBackwards)).toEqual([missing(5)]);
+  });
+  expect(revisionsOf('s', readStreamForwards)).toEqual([0, 1, 2, 3, 4, 5]);
+  const tombstone = { streamName: Buffer.from('s'), expectedRevision: 'any', deadlineMs: Number.POSITIVE_INFINITY } as const;
+  await log.delete({ ...tombstone, isTombstone: true });
+  expect(revisionsOf('s', readStreamForwards)).toEqual([0, 1, 2, 3, 4, 5, TOMBSTONE_REVISION]);
+  expect(revisionsOf('s', readStreamBackwards)).toEqual([TOMBSTONE_REVISION, 5, 4, 3, 2, 1, 0]);
 });
 
 test('an id that came twice in one stream is known by its newer event, when the older one is long ago', async () => {
@@ -137,7 +242,7 @@ test('where another process has written, nothing of it is overwritten: one appen
   await other.root.transaction(() => {
     other.events.putSync(positionKey(2), encodeBlock(header, [event(Buffer.alloc(16, 7))]));
     other.revisions.putSync(revisionKey(1, 1), positionKey(2));
-    other.streams.putSync(Buffer.from('a'), revisionKey(1, 1));
+    other.streams.putSync(Buffer.from('a'), encodeHead(Buffer.from('a'), { streamNumber: 1, revision: 1, limits: NO_LIMITS }));
   });
   await expect(log.append(appendTo('b', event()))).rejects.toThrow('another process writes to it');
   expect(await log.append(appendTo('b', event()))).toMatchObject({ position: 3 });

@@ -10,6 +10,7 @@
  * Blocks of version 1, which have no checksum, are read but no longer written.
  */
 import { crc32 } from 'node:zlib';
+import { damagedBlock } from './log-damaged.js';
 
 const VERSION = 2;
 const VERSION_WITHOUT_CHECKSUM = 1;
@@ -23,13 +24,6 @@ const BLOCK_BYTES_MIN = HEADER_AT_WITHOUT_CHECKSUM + HEADER_BYTES + EVENT_HEADER
 
 /** The revision of the event that closes a stream for ever; EventStoreDB's is the largest it has, and so is this one. */
 export const TOMBSTONE_REVISION = 2 ** 48 - 1;
-
-/** What was read is not what was written. */
-export class DamagedBlock extends Error {
-  constructor(position: number, what: string) {
-    super(`The block at position ${position} is damaged: ${what}.`);
-  }
-}
 
 export interface ProposedEvent {
   /** 16 bytes. */
@@ -108,7 +102,7 @@ export class EventCursor {
   /** Where each event of the block begins; found out when somebody first steps back, since that costs a walk over all of them. */
   private eventsAt: Uint32Array | undefined;
 
-  /** Throws DamagedBlock where the block is not as it was written. */
+  /** Throws LogDamaged where the block is not as it was written. */
   load(block: Buffer, firstPosition: number): void {
     const at = headerAt(block, firstPosition);
     this.block = block;
@@ -190,11 +184,11 @@ export class EventCursor {
 }
 
 function headerAt(block: Buffer, firstPosition: number): number {
-  if (block.length < BLOCK_BYTES_MIN) throw new DamagedBlock(firstPosition, 'it is too short');
+  if (block.length < BLOCK_BYTES_MIN) throw damagedBlock(firstPosition, 'it is too short');
   if (block[0] === VERSION_WITHOUT_CHECKSUM) return HEADER_AT_WITHOUT_CHECKSUM;
-  if (block[0] !== VERSION) throw new DamagedBlock(firstPosition, 'its format is unknown');
+  if (block[0] !== VERSION) throw damagedBlock(firstPosition, 'its format is unknown');
   if (block.readUInt32BE(CHECKSUM_AT) !== crc32(block.subarray(HEADER_AT))) {
-    throw new DamagedBlock(firstPosition, 'its checksum is not that of its bytes');
+    throw damagedBlock(firstPosition, 'its checksum is not that of its bytes');
   }
   return HEADER_AT;
 }

@@ -1,10 +1,12 @@
 /**
  * Walks over the log, a block at a time. Each generator yields one cursor that it moves; nothing survives the next step.
  * They are synchronous and short-lived: a caller takes a page, sends it, and starts again from where it stopped, so that no
- * LMDB snapshot is held while a slow client reads. They throw DamagedBlock at a block that is not what it was, or not where.
+ * LMDB snapshot is held while a slow client reads. They throw LogDamaged at a block that is not what it was, or not where, and where an
+ * event of a stream is missing: only the oldest ones are ever removed, and the newest one never.
  */
-import { DamagedBlock, EventCursor } from './event-block.js';
-import { type EventTables, NUMBER_MAX, positionKey, revisionKey } from './event-tables.js';
+import { EventCursor, TOMBSTONE_REVISION } from './event-block.js';
+import { type EventTables, isTombstoned, NUMBER_MAX, positionKey, revisionKey, type StreamHead } from './event-tables.js';
+import { damagedBlock, LogDamaged } from './log-damaged.js';
 
 const OUT_OF_ORDER = 'it is not where it was written';
 
@@ -16,7 +18,7 @@ export function* readAllForwards({ events }: EventTables, position: number): Gen
   for (const { key, value } of events.getRange({ start })) {
     const firstPosition = key.readUIntBE(0, 6);
     cursor.load(value, firstPosition);
-    if (firstPosition < end) throw new DamagedBlock(firstPosition, OUT_OF_ORDER);
+    if (firstPosition < end) throw damagedBlock(firstPosition, OUT_OF_ORDER);
     end = firstPosition + cursor.count;
     for (let index = Math.max(0, position - firstPosition); index < cursor.count; index++) {
       cursor.moveTo(index);
@@ -33,7 +35,7 @@ export function* readAllBackwards({ events }: EventTables, position: number): Ge
   for (const { key, value } of events.getRange({ start: positionKey(position - 1), reverse: true })) {
     const firstPosition = key.readUIntBE(0, 6);
     cursor.load(value, firstPosition);
-    if (firstPosition + cursor.count > next) throw new DamagedBlock(firstPosition, OUT_OF_ORDER);
+    if (firstPosition + cursor.count > next) throw damagedBlock(firstPosition, OUT_OF_ORDER);
     next = firstPosition;
     for (let index = Math.min(cursor.count, position - firstPosition) - 1; index >= 0; index--) {
       cursor.moveTo(index);
@@ -43,31 +45,42 @@ export function* readAllBackwards({ events }: EventTables, position: number): Ge
 }
 
 /** Events of one stream with `revision` and after it. */
-export function* readStreamForwards(tables: EventTables, streamNumber: number, revision: number): Generator<EventCursor> {
+export function* readStreamForwards(tables: EventTables, head: StreamHead, revision: number): Generator<EventCursor> {
+  const { streamNumber } = head;
   const cursor = new EventCursor();
   const first = [...tables.revisions.getKeys({ ...downTo(streamNumber, revision), limit: 1 })][0];
   const start = first ?? revisionKey(streamNumber, revision);
   const range = tables.revisions.getRange({ start, end: revisionKey(streamNumber + 1, 0) });
+  let next: number | undefined;
   for (const { key, value } of range) {
     loadBlock(tables, cursor, key, value);
-    for (let index = Math.max(0, revision - key.readUIntBE(6, 6)); index < cursor.count; index++) {
+    const firstRevision = key.readUIntBE(6, 6);
+    if (next !== undefined && firstRevision !== next && firstRevision !== TOMBSTONE_REVISION) throw missing(head, next);
+    next = firstRevision + cursor.count;
+    for (let index = Math.max(0, revision - firstRevision); index < cursor.count; index++) {
       cursor.moveTo(index);
       yield cursor;
     }
   }
+  if (next === undefined ? revision <= head.revision : next <= head.revision) throw missing(head, next ?? revision);
 }
 
 /** Events of one stream with `revision` and before it, down to `first`, newest first. */
 export function* readStreamBackwards(
   tables: EventTables,
-  streamNumber: number,
+  head: StreamHead,
   revision: number,
   first: number,
 ): Generator<EventCursor> {
   const cursor = new EventCursor();
-  for (const { key, value } of tables.revisions.getRange(downTo(streamNumber, revision))) {
+  // Before a tombstone no revision has to be there.
+  let next = isTombstoned(head) ? TOMBSTONE_REVISION : Math.min(revision, head.revision) + 1;
+  for (const { key, value } of tables.revisions.getRange(downTo(head.streamNumber, revision))) {
     loadBlock(tables, cursor, key, value);
-    for (let index = Math.min(cursor.count - 1, revision - key.readUIntBE(6, 6)); index >= 0; index--) {
+    const firstRevision = key.readUIntBE(6, 6);
+    if (firstRevision + cursor.count < next && next !== TOMBSTONE_REVISION) throw missing(head, next - 1);
+    next = firstRevision;
+    for (let index = Math.min(cursor.count - 1, revision - firstRevision); index >= 0; index--) {
       cursor.moveTo(index);
       if (cursor.revision < first) return;
       yield cursor;
@@ -100,9 +113,12 @@ function loadBlock({ events }: EventTables, cursor: EventCursor, revision: Buffe
   const streamNumber = revision.readUIntBE(0, 6);
   const firstRevision = revision.readUIntBE(6, 6);
   const block = events.get(position);
-  if (!block) throw new DamagedBlock(firstPosition, 'the index names it, and it is not there');
+  if (!block) throw damagedBlock(firstPosition, 'the index names it, and it is not there');
   cursor.load(block, firstPosition);
   if (cursor.streamNumber !== streamNumber || cursor.revision !== firstRevision) {
-    throw new DamagedBlock(firstPosition, 'the index means another one');
+    throw damagedBlock(firstPosition, 'the index means another one');
   }
 }
+
+const missing = ({ streamNumber }: StreamHead, revision: number): LogDamaged =>
+  new LogDamaged(`Event ${revision} of stream number ${streamNumber} is missing.`);

@@ -3,12 +3,16 @@
  *
  *   events     position of the block's first event        → block
  *   revisions  stream number, revision of the first event → position of the block
- *   streams    stream name (UTF-8)                        → stream number, revision of the last event, its limits if it has any
+ *   streams    stream name (UTF-8)                        → head: u48 stream number | u48 revision of the last event
+ *                                                           | u48 maxCount, u48 maxAge (ms), u48 truncateBefore, if one is set
+ *                                                           | u32 CRC-32 of the name and of what precedes
  *   counters   "removed"                                  → events removed because newer ones superseded them
  */
+import { crc32 } from 'node:zlib';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { NO_STREAM } from './decide-append.js';
 import { TOMBSTONE_REVISION } from './event-block.js';
+import { LogDamaged } from './log-damaged.js';
 
 /** Address space, not disk: the file grows with its content. */
 const MAP_SIZE = 2 ** 40;
@@ -98,41 +102,70 @@ export const NO_NUMBER = 0;
 export const NO_LIMITS: StreamLimits = { maxCount: 0, maxAgeMs: 0, truncateBefore: 0 };
 export const NO_HEAD: StreamHead = { streamNumber: NO_NUMBER, revision: NO_STREAM, limits: NO_LIMITS };
 
-const HEAD_BYTES = 12;
-const HEAD_WITH_LIMITS_BYTES = HEAD_BYTES + 18;
+/** Behind them lie the limits, if there are any, and the checksum. */
+const NUMBERS_BYTES = 12;
+const LIMITS_BYTES = 18;
+const CHECKSUM_BYTES = 4;
+/** Of the limits, the oldest files have the count alone. */
+const COUNT_BYTES = 6;
 
-export function encodeHead({ streamNumber, revision, limits }: StreamHead): Buffer {
+/** The checksum goes over the name, too: so that the head of another stream is not taken for this one's. */
+export function encodeHead(streamName: Buffer, { streamNumber, revision, limits }: StreamHead): Buffer {
   const { maxCount, maxAgeMs, truncateBefore } = limits;
   const isLimited = maxCount > 0 || maxAgeMs > 0 || truncateBefore > 0;
-  const head = Buffer.allocUnsafe(isLimited ? HEAD_WITH_LIMITS_BYTES : HEAD_BYTES);
+  const checksumAt = NUMBERS_BYTES + (isLimited ? LIMITS_BYTES : 0);
+  const head = Buffer.allocUnsafe(checksumAt + CHECKSUM_BYTES);
   head.writeUIntBE(streamNumber, 0, 6);
   head.writeUIntBE(Math.max(0, revision), 6, 6);
-  if (!isLimited) return head;
-  head.writeUIntBE(maxCount, HEAD_BYTES, 6);
-  head.writeUIntBE(maxAgeMs, HEAD_BYTES + 6, 6);
-  head.writeUIntBE(truncateBefore, HEAD_BYTES + 12, 6);
+  if (isLimited) {
+    head.writeUIntBE(maxCount, NUMBERS_BYTES, 6);
+    head.writeUIntBE(maxAgeMs, NUMBERS_BYTES + 6, 6);
+    head.writeUIntBE(truncateBefore, NUMBERS_BYTES + 12, 6);
+  }
+  head.writeUInt32BE(checksumOf(streamName, head.subarray(0, checksumAt)), checksumAt);
   return head;
 }
 
-export function decodeHead(head: Buffer): StreamHead {
+/** @throws LogDamaged where it is not as it was written */
+export function decodeHead(streamName: Buffer, head: Buffer): StreamHead {
+  const limitsBytes = limitsBytesOf(streamName, head);
   const streamNumber = head.readUIntBE(0, 6);
   const revision = streamNumber === NO_NUMBER ? NO_STREAM : head.readUIntBE(6, 6);
-  if (head.length === HEAD_BYTES) return { streamNumber, revision, limits: NO_LIMITS };
-  // Older files have the count alone.
-  const hasAllLimits = head.length === HEAD_WITH_LIMITS_BYTES;
+  if (limitsBytes === 0) return { streamNumber, revision, limits: NO_LIMITS };
+  const hasAllLimits = limitsBytes === LIMITS_BYTES;
   const limits = {
-    maxCount: head.readUIntBE(HEAD_BYTES, 6),
-    maxAgeMs: hasAllLimits ? head.readUIntBE(HEAD_BYTES + 6, 6) : 0,
-    truncateBefore: hasAllLimits ? head.readUIntBE(HEAD_BYTES + 12, 6) : 0,
+    maxCount: head.readUIntBE(NUMBERS_BYTES, 6),
+    maxAgeMs: hasAllLimits ? head.readUIntBE(NUMBERS_BYTES + 6, 6) : 0,
+    truncateBefore: hasAllLimits ? head.readUIntBE(NUMBERS_BYTES + 12, 6) : 0,
   };
   return { streamNumber, revision, limits };
 }
 
-/** Undefined where neither the stream nor its metadata were ever written. */
+/** Heads without a checksum are read, but no longer written; the length tells which they are. */
+function limitsBytesOf(streamName: Buffer, head: Buffer): number {
+  const limitsBytes = head.length - NUMBERS_BYTES;
+  if ([0, COUNT_BYTES, LIMITS_BYTES].includes(limitsBytes)) return limitsBytes;
+  const checksumAt = head.length - CHECKSUM_BYTES;
+  if (![NUMBERS_BYTES, NUMBERS_BYTES + LIMITS_BYTES].includes(checksumAt)) throw damagedHead(streamName, 'its length is unknown');
+  if (head.readUInt32BE(checksumAt) !== checksumOf(streamName, head.subarray(0, checksumAt))) {
+    throw damagedHead(streamName, 'its checksum is not that of its bytes');
+  }
+  return checksumAt - NUMBERS_BYTES;
+}
+
+const checksumOf = (streamName: Buffer, head: Buffer): number => crc32(head, crc32(streamName));
+
+const damagedHead = (streamName: Buffer, what: string): LogDamaged =>
+  new LogDamaged(`The head of the stream ${streamName} is damaged: ${what}.`);
+
+/**
+ * Undefined where neither the stream nor its metadata were ever written.
+ * @throws LogDamaged
+ */
 export function storedHead({ streams }: EventTables, streamName: Buffer): StreamHead | undefined {
   if (streamName.length === 0 || streamName.length > STREAM_NAME_BYTES_MAX + METADATA_PREFIXES_BYTES) return undefined;
   const head = streams.get(streamName);
-  return head && decodeHead(head);
+  return head && decodeHead(streamName, head);
 }
 
 export const isTombstoned = ({ revision }: StreamHead): boolean => revision === TOMBSTONE_REVISION;

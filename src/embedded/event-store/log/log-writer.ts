@@ -179,7 +179,7 @@ export class LogWriter {
     const firstRevision = head.revision + 1;
     const streamNumber = this.putBlock(streamName, head, firstRevision, events, createdMs);
     const newHead = { ...head, streamNumber, revision: head.revision + events.length };
-    this.tables.streams.putSync(streamName, encodeHead(newHead));
+    this.tables.streams.putSync(streamName, encodeHead(streamName, newHead));
     removeSuperseded(this.tables, newHead);
     const described = describedStream(streamName);
     if (described) this.limit(described, limitsOf(events.at(-1) as ProposedEvent));
@@ -188,7 +188,7 @@ export class LogWriter {
   private putTombstone(streamName: Buffer, head: StreamHead, createdMs: number): void {
     const event = { id: newId(), type: TOMBSTONE_TYPE, isJson: false, metadata: NOTHING, data: NOTHING };
     const streamNumber = this.putBlock(streamName, head, TOMBSTONE_REVISION, [event], createdMs);
-    this.tables.streams.putSync(streamName, encodeHead({ ...head, streamNumber, revision: TOMBSTONE_REVISION }));
+    this.tables.streams.putSync(streamName, encodeHead(streamName, { ...head, streamNumber, revision: TOMBSTONE_REVISION }));
   }
 
   /** Returns the number of the stream, which its first block gives it. */
@@ -221,7 +221,7 @@ export class LogWriter {
   /** A stream may be given limits before its first event. */
   private limit(streamName: Buffer, limits: StreamLimits): void {
     const head = { ...this.storedHead(streamName), limits };
-    this.tables.streams.putSync(streamName, encodeHead(head));
+    this.tables.streams.putSync(streamName, encodeHead(streamName, head));
     removeSuperseded(this.tables, head);
   }
 
@@ -234,7 +234,7 @@ export class LogWriter {
       this.limit(streamName, { ...NO_LIMITS, truncateBefore: revision });
       return;
     }
-    for (const newest of readStreamForwards(this.tables, head.streamNumber, head.revision)) {
+    for (const newest of readStreamForwards(this.tables, head, head.revision)) {
       const metadata = recreatedFrom(revision, newest.data);
       if (metadata) this.put(metadataStream, head, [metadataEvent(metadata)], nowMs);
       return;
@@ -249,7 +249,7 @@ export class LogWriter {
       isSoftDeleted: isSoftDeleted(head),
       hasMetadata: () => this.storedHead(metadataStreamOf(streamName)).revision !== NO_STREAM,
       recent: (id) => this.recentIds.get(streamNumber, id),
-      eventsFrom: (at) => readStreamForwards(this.tables, streamNumber, at),
+      eventsFrom: (at) => readStreamForwards(this.tables, head, at),
     };
   }
 

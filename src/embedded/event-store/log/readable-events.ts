@@ -10,19 +10,19 @@ export function firstReadableRevision(tables: EventTables, head: StreamHead): nu
 }
 
 /** The times of a stream's events go up with their revisions, so that the first young one is found by halving. */
-function firstRevisionSince(tables: EventTables, { streamNumber, revision }: StreamHead, first: number, sinceMs: number): number {
+function firstRevisionSince(tables: EventTables, head: StreamHead, first: number, sinceMs: number): number {
   let low = first;
-  let high = revision + 1;
+  let high = head.revision + 1;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    const createdMs = createdAt(tables, streamNumber, middle);
+    const createdMs = createdAt(tables, head, middle);
     if (createdMs === undefined || createdMs >= sinceMs) high = middle;
     else low = middle + 1;
   }
   return low;
 }
 
-function createdAt(tables: EventTables, streamNumber: number, revision: number): number | undefined {
-  for (const event of readStreamForwards(tables, streamNumber, revision)) return event.createdMs;
+function createdAt(tables: EventTables, head: StreamHead, revision: number): number | undefined {
+  for (const event of readStreamForwards(tables, head, revision)) return event.createdMs;
   return undefined;
 }

@@ -1,7 +1,9 @@
 /** Reads the whole log and its indexes against each other: what is damaged, missing, or points to nowhere. */
-import { DamagedBlock, EventCursor } from './event-block.js';
+import { NO_STREAM } from './decide-append.js';
+import { EventCursor } from './event-block.js';
 import { readStreamBackwards } from './event-readers.js';
-import { decodeHead, type EventTables, NO_NUMBER, NUMBER_MAX, revisionKey } from './event-tables.js';
+import { decodeHead, type EventTables, NO_NUMBER, NUMBER_MAX, revisionKey, type StreamHead } from './event-tables.js';
+import { LogDamaged } from './log-damaged.js';
 import { removedCount } from './superseded-events.js';
 
 /** How many keys are walked over between two calls of `progress`. */
@@ -34,9 +36,9 @@ export function* problemsOf(tables: EventTables, progress: (keys: number) => voi
     try {
       cursor.load(value, position);
     } catch (error) {
-      if (!(error instanceof DamagedBlock) && !(error instanceof RangeError)) throw error;
+      if (!(error instanceof LogDamaged) && !(error instanceof RangeError)) throw error;
       // How many events it had is not known, and so neither is how many are missing.
-      yield error instanceof DamagedBlock ? error.message : `The block at position ${position} is damaged: it ends too early.`;
+      yield error instanceof LogDamaged ? error.message : `The block at position ${position} is damaged: it ends too early.`;
       expectedPosition = Number.NaN;
       continue;
     }
@@ -54,16 +56,11 @@ export function* problemsOf(tables: EventTables, progress: (keys: number) => voi
   let streams = 0;
   for (const { key, value } of tables.streams.getRange({})) {
     step();
-    const { streamNumber, revision } = decodeHead(value);
-    if (streamNumber === NO_NUMBER) continue;
-    streams++;
-    try {
-      const newest = newestOf(tables, streamNumber);
-      if (newest?.revision !== revision) yield `The head of ${key} says revision ${revision}, which is not its last event's.`;
-      if (newest && !newest.streamNameBytes.equals(key)) yield `The head of ${key} is that of ${newest.streamName}.`;
-    } catch (error) {
-      // Said already, of the block.
-      if (!(error instanceof DamagedBlock)) throw error;
+    const head = decoded(key, value);
+    if (head instanceof LogDamaged) yield head.message;
+    else if (head.streamNumber !== NO_NUMBER) {
+      streams++;
+      yield* problemsOfHead(tables, key, head);
     }
   }
   return { events, streams, lastPosition: Number.isNaN(expectedPosition) ? 0 : expectedPosition - 1 };
@@ -74,14 +71,37 @@ function* problemsOfBlock({ revisions, streams }: EventTables, cursor: EventCurs
   if (!revisions.get(revisionKey(streamNumber, revision))?.equals(key)) {
     yield `The index does not find revision ${revision} of ${streamName}.`;
   }
-  const head = streams.get(cursor.streamNameBytes);
-  if (!head || decodeHead(head).streamNumber !== streamNumber)
-    yield `The head of ${streamName} is that of another stream, or none.`;
+  const stored = streams.get(cursor.streamNameBytes);
+  const head = stored && decoded(cursor.streamNameBytes, stored);
+  // One that is damaged is said when it is come to.
+  if (head instanceof LogDamaged) return;
+  if (head?.streamNumber !== streamNumber) yield `The head of ${streamName} is that of another stream, or none.`;
 }
 
-/** @throws DamagedBlock */
-function newestOf(tables: EventTables, streamNumber: number): EventCursor | undefined {
-  for (const event of readStreamBackwards(tables, streamNumber, NUMBER_MAX, 0)) return event;
+function* problemsOfHead(tables: EventTables, streamName: Buffer, head: StreamHead): Generator<string> {
+  try {
+    const newest = newestOf(tables, head);
+    if (newest?.revision !== head.revision)
+      yield `The head of ${streamName} says revision ${head.revision}, which is not its last event's.`;
+    if (newest && !newest.streamNameBytes.equals(streamName)) yield `The head of ${streamName} is that of ${newest.streamName}.`;
+  } catch (error) {
+    // Said already, of the block.
+    if (!(error instanceof LogDamaged)) throw error;
+  }
+}
+
+function decoded(streamName: Buffer, head: Buffer): StreamHead | LogDamaged {
+  try {
+    return decodeHead(streamName, head);
+  } catch (error) {
+    if (error instanceof LogDamaged) return error;
+    throw error;
+  }
+}
+
+/** Whatever the head says of it. Throws LogDamaged. */
+function newestOf(tables: EventTables, head: StreamHead): EventCursor | undefined {
+  for (const event of readStreamBackwards(tables, { ...head, revision: NO_STREAM }, NUMBER_MAX, 0)) return event;
   return undefined;
 }
 

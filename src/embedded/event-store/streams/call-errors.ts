@@ -2,8 +2,8 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { type ExpectedRevision, NO_STREAM } from '../log/decide-append.js';
 import { DiskFull } from '../log/disk-space.js';
-import { DamagedBlock } from '../log/event-block.js';
 import { LogStopped } from '../log/event-log.js';
+import { LogDamaged } from '../log/log-damaged.js';
 import { type CallError, NODE_CLOSING } from '../server/response-stream.js';
 import { FilterRefused } from './event-filter.js';
 
@@ -55,14 +55,14 @@ export const TIMEOUT: CallError = { code: status.DEADLINE_EXCEEDED, details: 'Ti
 /** What a write that rejected is answered: nobody may take it for a refusal by the rules. */
 export function writeFailureOf(error: unknown): CallError {
   if (error instanceof LogStopped) return NODE_CLOSING;
-  if (error instanceof DamagedBlock) return { code: status.DATA_LOSS, details: error.message };
+  if (error instanceof LogDamaged) return { code: status.DATA_LOSS, details: error.message };
   return { code: status.UNAVAILABLE, details: error instanceof DiskFull ? error.message : `The write failed: ${error}` };
 }
 
 /** What a read that threw is answered. */
 export function callErrorOf(error: unknown): CallError {
   if (error instanceof StreamDeleted) return streamDeleted(error.streamName);
-  if (error instanceof DamagedBlock) return { code: status.DATA_LOSS, details: error.message };
+  if (error instanceof LogDamaged) return { code: status.DATA_LOSS, details: error.message };
   if (error instanceof FilterRefused) return invalidArgument(error.message);
   return { code: status.INTERNAL, details: String(error) };
 }

@@ -53,7 +53,7 @@ export function streamForwards(
         return [];
       }
       const first = found.isTombstoned ? 0 : firstReadableRevision(tables, found);
-      return readStreamForwards(tables, found.streamNumber, Math.max(next, first));
+      return readStreamForwards(tables, found, Math.max(next, first));
     },
     pass: ({ revision }) => {
       next = revision + 1;
@@ -65,7 +65,7 @@ export function streamBackwards(tables: EventTables, head: StreamHead, from: num
   const first = firstReadableRevision(tables, head);
   let next = Math.min(from, head.revision);
   return {
-    events: () => (next < first ? [] : readStreamBackwards(tables, head.streamNumber, next, first)),
+    events: () => (next < first ? [] : readStreamBackwards(tables, head, next, first)),
     pass: (event) => {
       next = event.revision - 1;
     },

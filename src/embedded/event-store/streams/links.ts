@@ -28,7 +28,7 @@ function find(log: EventLog, streamName: Buffer, wanted: number): EventCursor | 
   if (!head || head.isTombstoned || isSoftDeleted(head)) return undefined;
   const revision = wanted === NEWEST ? head.revision : wanted;
   if (revision > head.revision || revision < firstReadableRevision(log.tables, head)) return undefined;
-  for (const event of readStreamForwards(log.tables, head.streamNumber, revision)) {
+  for (const event of readStreamForwards(log.tables, head, revision)) {
     return event.revision === revision ? event : undefined;
   }
   return undefined;
