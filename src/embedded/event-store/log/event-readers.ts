@@ -1,8 +1,8 @@
 /**
  * Walks over the log, a block at a time. Each generator yields one cursor that it moves; nothing survives the next step.
  * They are synchronous and short-lived: a caller takes a page, sends it, and starts again from where it stopped, so that no
- * LMDB snapshot is held while a slow client reads. They throw LogDamaged at a block that is not what it was, or not where, and where an
- * event of a stream is missing: only the oldest ones are ever removed, and the newest one never.
+ * LMDB snapshot is held while a slow client reads. They throw LogDamaged at a block that is not what it was, or not where, and where
+ * an event of a stream is missing: only the oldest ones are ever removed, and the newest one never.
  */
 import { EventCursor, TOMBSTONE_REVISION } from './event-block.js';
 import { type EventTables, isTombstoned, NUMBER_MAX, positionKey, revisionKey, type StreamHead } from './event-tables.js';
