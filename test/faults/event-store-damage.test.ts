@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventStoreDBClient, jsonEvent, UnavailableError } from '@eventstore/db-client';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { dataFileOf } from '../../src/embedded/event-store/log/data-file.js';
+import { openTables } from '../../src/embedded/event-store/log/event-tables.js';
 import { cleanUpAfterEach, type ForkedNode, forkNode, startTemporaryNode } from '../support/event-store-node.js';
 
 const { cleanups, newDirectory, connect } = cleanUpAfterEach();
@@ -191,6 +193,31 @@ describe('a damaged file', () => {
     expect(await numbersIn(client, 'whole')).toEqual([0]);
     await client.appendToStream('whole', jsonEvent({ type: 'New', data: { n: 1 } }));
     expect(await numbersIn(client, 'whole')).toEqual([0, 1]);
+  });
+
+  test('a damaged head fails the appends to its stream, and none of those beside them on the same call', async () => {
+    const dataDir = await newDirectory();
+    await longLog(dataDir);
+    const name = Buffer.from('old');
+    const tables = openTables(dataFileOf(dataDir));
+    const head = Buffer.from(tables.streams.get(name) as Buffer);
+    head[5] = (head[5] as number) ^ 1;
+    await tables.streams.put(name, head);
+    await tables.root.close();
+    expect(check(dataDir)).toMatchObject({ status: 1, stdout: expect.stringContaining('The head of the stream old is damaged') });
+    const node = await start(dataDir);
+    const client = connect(node);
+    const appends = upTo(60).map((n) =>
+      client.appendToStream(n === 30 ? 'old' : `beside-${n}`, jsonEvent({ type: 'New', data: { n } })),
+    );
+    const outcomes = await Promise.allSettled(appends);
+    expect(upTo(60).filter((n) => outcomes[n]?.status === 'rejected')).toEqual([30]);
+    const credentials = { username: 'nobody', password: 'x' };
+    const dataLoss = { code: 15, message: expect.stringContaining('The head of the stream old is damaged') };
+    await expect(client.appendToStream('old', jsonEvent({ type: 'New', data: {} }), { credentials })).rejects.toMatchObject(
+      dataLoss,
+    );
+    await expect(numbersIn(client, 'old')).rejects.toMatchObject(dataLoss);
   });
 
   test('a flipped bit in one of the newest events refuses the start by name', async () => {

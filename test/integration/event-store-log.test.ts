@@ -332,3 +332,31 @@ test('events that come again are looked for in their place, and all of them', as
   expect(await log.append({ ...appendTo('t', [first, other]), expectedRevision: 'no_stream' })).toEqual(isConflict);
   expect(await log.append({ ...appendTo('t', other), expectedRevision: 'no_stream' })).toMatchObject({ revision: 3 });
 });
+
+const LIMITED = { maxCount: 2, maxAgeMs: 0, truncateBefore: 0 };
+test.each([
+  ['{"$maxCount":2}', LIMITED],
+  ['{"$maxCount":2,"$acl":{"$r":"a","$w":["b","c"],"$d":[],"$mr":"d","$mw":"e"},"$cacheControl":5,"$tmp":true}', LIMITED],
+  ['{"$maxCount":2,"own":{"$maxCount":1.5,"text":"1e5 \\" 7"},"others":[1e300]}', LIMITED],
+  ['{"$maxCount":2,"$maxAge":-5,"$tb":-1}', LIMITED],
+  ['{"$tb":9223372036854775807}', { ...NO_LIMITS, truncateBefore: NUMBER_MAX }],
+  ['{"$maxCount":9223372036854775807}', { ...NO_LIMITS, maxCount: NUMBER_MAX - 1 }],
+  ['{"$maxAge":922337203685}', { ...NO_LIMITS, maxAgeMs: NUMBER_MAX - 1 }],
+  ['{"$maxCount":2,"$tb":9223372036854775808}', NO_LIMITS],
+  ['{"$maxCount":2,"$tb":9223372036854776000}', NO_LIMITS],
+  ['{"$maxCount":2,"$maxAge":922337203686}', NO_LIMITS],
+  ['{"$maxCount":2.0}', NO_LIMITS],
+  ['{"$maxCount":2e0}', NO_LIMITS],
+  ['{"$maxCount":"2"}', NO_LIMITS],
+  ['{"$maxCount":{"number":"2"}}', NO_LIMITS],
+  ['{"$maxCount":2,"$acl":null}', NO_LIMITS],
+  ['{"$maxCount":2,"$acl":{"$r":null}}', NO_LIMITS],
+  ['{"$maxCount":2,"$acl":{"$r":["a",5]}}', NO_LIMITS],
+  ['{"$maxCount":2,"$acl":{"$x":"a"}}', NO_LIMITS],
+  ['{"$maxCount":2', NO_LIMITS],
+  ['[{"$maxCount":2}]', NO_LIMITS],
+])('metadata %s limit what EventStoreDB lets them limit', async (json, limits) => {
+  await log.append(appendTo('s', event()));
+  await log.append(appendTo('$$s', { ...event(), isJson: true, data: Buffer.from(json) }));
+  expect(log.head(Buffer.from('s'))?.limits).toEqual(limits);
+});

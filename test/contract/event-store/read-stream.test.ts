@@ -12,6 +12,7 @@ import {
   range,
   readEvents,
   readNs,
+  wide,
 } from '../../support/event-store-under-test.js';
 
 const store = eventStoreUnderTest();
@@ -125,4 +126,18 @@ describe('a stream that does not exist', () => {
     await store.client.appendToStream(stream, numbered(0));
     expect(await readNs(store.client, stream)).toEqual([0]);
   });
+});
+
+test('a read of a stream that is deleted meanwhile does not end as if it had come to the end', async () => {
+  const stream = newStream();
+  for (let turn = 0; turn < 4; turn++) {
+    const events = range(1, 1_000).map((n) => wide(n, 400));
+    await store.client.appendToStream(stream, events);
+  }
+  let seen = 0;
+  const read = (async () => {
+    for await (const _ of store.client.readStream(stream)) if (++seen === 1) await store.client.deleteStream(stream);
+  })();
+  await expect(read).rejects.toBeInstanceOf(StreamNotFoundError);
+  expect(seen).toBeLessThan(4_000);
 });

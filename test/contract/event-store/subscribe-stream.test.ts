@@ -224,3 +224,40 @@ describe('as a readable stream of Node, a subscription', () => {
     expect(calls).toEqual({ first: 6, second: 6, once: 1, off: 0, end: 1 });
   });
 });
+
+test.each([
+  ['deleted', (stream: string) => store.client.deleteStream(stream)],
+  ['hidden by $tb', (stream: string) => store.client.setStreamMetadata(stream, { truncateBefore: 10 })],
+  [
+    'hidden by $maxCount and $tb',
+    (stream: string) => store.client.setStreamMetadata(stream, { maxCount: 3, truncateBefore: 10 }),
+  ],
+])('events that are %s do not come again with the tombstone', async (_, hide) => {
+  const stream = newStream();
+  await store.client.appendToStream(stream, numbers(0, 3));
+  await hide(stream);
+  const types: (string | undefined)[] = [];
+  const subscription = store.client.subscribeToStream(stream, { fromRevision: START });
+  subscription.on('data', ({ event }) => types.push(event?.type));
+  await once(subscription, 'caughtUp');
+  const failed = once(subscription, 'error').catch((error) => [error]);
+  await store.client.tombstoneStream(stream);
+  await failed;
+  expect(types).toEqual(['$streamDeleted']);
+});
+
+test('who has caught up sees what comes, also where it is deleted or superseded at once', async () => {
+  const stream = newStream();
+  await store.client.appendToStream(stream, numbered(0));
+  const subscriptions = range(1, 10).map(() => store.client.subscribeToStream(stream));
+  const metadata = store.client.subscribeToStream(`$$${stream}`);
+  await Promise.all([...subscriptions, metadata].map((subscription) => once(subscription, 'caughtUp')));
+  const all = subscriptions.map((subscription) => take(subscription, 2));
+  const written = take(metadata, 20);
+  await Promise.all([store.client.appendToStream(stream, numbered(1)), store.client.deleteStream(stream)]);
+  for (const events of await Promise.all(all)) expect(ns(events)).toEqual([0, 1]);
+  const cacheControls = range(1, 19);
+  await Promise.all(cacheControls.map((cacheControl) => store.client.setStreamMetadata(stream, { cacheControl })));
+  expect(await written).toHaveLength(20);
+  await Promise.all([...subscriptions, metadata].map((subscription) => subscription.unsubscribe()));
+});

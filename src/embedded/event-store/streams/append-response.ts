@@ -64,6 +64,11 @@ export function encodeBadAppend(correlationId: Buffer, question: AppendQuestion,
   return batchAnswer(correlationId, question, details);
 }
 
+/** Not one of the rules' refusals: this append alone was not written, and those beside it on the call go on. */
+export function encodeDamaged(correlationId: Buffer, question: AppendQuestion, reason: string): Buffer {
+  return batchAnswer(correlationId, question, encodeStatus(status.DATA_LOSS, reason, 'Unknown', EMPTY));
+}
+
 function batchAnswer(correlationId: Buffer, { streamName, expectedRevision }: AppendQuestion, result: Buffer): Buffer {
   return Buffer.concat([
     bytesField(1, correlationId),

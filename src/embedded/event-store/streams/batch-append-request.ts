@@ -3,6 +3,8 @@ import type { ExpectedRevision } from '../log/decide-append.js';
 import type { ProposedEvent } from '../log/event-block.js';
 import { ProtobufReader } from '../server/protobuf.js';
 import { parseUuid } from '../server/uuid.js';
+import { NO_EXPECTATION } from './expected-revision.js';
+import { proposedEventOf } from './proposed-event.js';
 
 export interface BatchAppendRequest {
   /** The encoded UUID message, returned as it came. */
@@ -10,7 +12,7 @@ export interface BatchAppendRequest {
   /** With the first message of an append only. */
   readonly options: BatchAppendOptions | undefined;
   readonly events: ProposedEvent[];
-  /** Why an event of this message cannot be stored. */
+  /** Why an event of this message, or all of its append, cannot be stored. */
   readonly refusal: string | undefined;
   readonly isFinal: boolean;
   /** Length of the message that all of these are views of. */
@@ -24,7 +26,6 @@ export interface BatchAppendOptions {
 }
 
 const EMPTY = Buffer.alloc(0);
-const JSON_CONTENT = Buffer.from('application/json');
 const TYPE = Buffer.from('type');
 const CONTENT_TYPE = Buffer.from('content-type');
 
@@ -37,8 +38,11 @@ export function decodeBatchAppendRequest(source: Buffer): BatchAppendRequest {
   const reader = new ProtobufReader(source);
   while (reader.next()) {
     if (reader.field === 1) correlationId = reader.bytes();
-    else if (reader.field === 2) options = decodeOptions(reader.message());
-    else if (reader.field === 3) {
+    else if (reader.field === 2) {
+      const { expectedRevision, ...others } = decodeOptions(reader.message());
+      if (expectedRevision === undefined) refusal ??= NO_EXPECTATION;
+      options = { ...others, expectedRevision: expectedRevision ?? 'any' };
+    } else if (reader.field === 3) {
       const event = decodeEvent(reader.message());
       if (typeof event === 'string') refusal ??= event;
       else events.push(event);
@@ -48,9 +52,9 @@ export function decodeBatchAppendRequest(source: Buffer): BatchAppendRequest {
   return { correlationId, options, events, refusal, isFinal, bytes: source.length };
 }
 
-function decodeOptions(reader: ProtobufReader): BatchAppendOptions {
+function decodeOptions(reader: ProtobufReader) {
   let streamName: Buffer = EMPTY;
-  let expectedRevision: ExpectedRevision = 'any';
+  let expectedRevision: ExpectedRevision | undefined;
   let deadlineMs = Number.POSITIVE_INFINITY;
   while (reader.next()) {
     if (reader.field === 1) streamName = decodeLastBytes(reader.message(), 3);
@@ -58,6 +62,7 @@ function decodeOptions(reader: ProtobufReader): BatchAppendOptions {
     else if (reader.field === 6) deadlineMs = decodeTimestamp(reader.message());
     else {
       if (reader.field === 3) expectedRevision = 'no_stream';
+      else if (reader.field === 4) expectedRevision = 'any';
       else if (reader.field === 5) expectedRevision = 'stream_exists';
       reader.skip();
     }
@@ -74,13 +79,14 @@ function decodeTimestamp(reader: ProtobufReader): number {
     else if (reader.field === 2) nanos = reader.uint();
     else reader.skip();
   }
-  return seconds * 1000 + nanos / 1e6;
+  // Before 1970 they are negative, which a varint carries as a number of 64 bits.
+  return seconds >= 2 ** 63 ? Number.NEGATIVE_INFINITY : seconds * 1000 + nanos / 1e6;
 }
 
 function decodeEvent(reader: ProtobufReader): ProposedEvent | string {
   let id: Buffer | undefined;
   let type: Buffer | undefined;
-  let isJson = false;
+  let contentType: Buffer | undefined;
   let metadata: Buffer = EMPTY;
   let data: Buffer = EMPTY;
   while (reader.next()) {
@@ -88,14 +94,12 @@ function decodeEvent(reader: ProtobufReader): ProposedEvent | string {
     else if (reader.field === 2) {
       const [key, value] = decodeMapEntry(reader.message());
       if (key.equals(TYPE)) type = value;
-      else if (key.equals(CONTENT_TYPE)) isJson = value.equals(JSON_CONTENT);
+      else if (key.equals(CONTENT_TYPE)) contentType = value;
     } else if (reader.field === 3) metadata = reader.bytes();
     else if (reader.field === 4) data = reader.bytes();
     else reader.skip();
   }
-  if (!id) return 'An event id is not a UUID in text form.';
-  if (!type) return 'Required metadata property "type" is missing.';
-  return { id, type, isJson, metadata, data };
+  return proposedEventOf({ id, type, contentType, metadata, data });
 }
 
 function decodeMapEntry(reader: ProtobufReader): [key: Buffer, value: Buffer] {

@@ -14,6 +14,13 @@ export class StreamDeleted extends Error {
   }
 }
 
+/** A read meets a stream that is not there, or no more. */
+export class StreamNotFound extends Error {
+  constructor(readonly streamName: Buffer) {
+    super(`Event stream '${streamName}' is not there.`);
+  }
+}
+
 export function streamDeleted(streamName: Buffer): CallError {
   return {
     code: status.FAILED_PRECONDITION,

@@ -34,8 +34,9 @@ export function allBackwards(tables: EventTables, before: number): EventSource {
 }
 
 /**
- * The stream may come into being later: its head is looked up until it is there. The tombstone of one that is closed for ever is its
- * last event; after that it throws StreamDeleted.
+ * The stream may come into being later: its head is looked up until it is there. What its metadata hide is passed over as long as
+ * there is something to catch up with; what comes after that is live, and shown, whatever has been said of it since. The tombstone of
+ * one that is closed for ever is its last event; after that it throws StreamDeleted.
  */
 export function streamForwards(
   tables: EventTables,
@@ -44,21 +45,26 @@ export function streamForwards(
   from: number,
 ): EventSource {
   let next = from;
+  let isLive = false;
   return {
-    events: () => {
+    *events() {
       const found = head();
-      if (!found) return [];
-      if (next > found.revision) {
-        if (found.isTombstoned) throw new StreamDeleted(streamName);
-        return [];
+      if (found && next > found.revision && found.isTombstoned) throw new StreamDeleted(streamName);
+      if (found && next <= found.revision) {
+        yield* readStreamForwards(tables, found, isLive ? next : Math.max(next, firstReadableAmong(tables, found)));
+        next = found.revision + 1;
       }
-      const first = found.isTombstoned ? 0 : firstReadableRevision(tables, found);
-      return readStreamForwards(tables, found, Math.max(next, first));
+      isLive = true;
     },
     pass: ({ revision }) => {
       next = revision + 1;
     },
   };
+}
+
+/** A tombstone's revision is far beyond those of the other events, so that a count of events does not tell where they begin. */
+function firstReadableAmong(tables: EventTables, head: ReadableHead): number {
+  return firstReadableRevision(tables, head.isTombstoned ? { ...head, limits: { ...head.limits, maxCount: 0 } } : head);
 }
 
 export function streamBackwards(tables: EventTables, head: StreamHead, from: number): EventSource {

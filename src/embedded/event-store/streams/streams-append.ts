@@ -10,7 +10,8 @@ import { parseUuid } from '../server/uuid.js';
 import { type AppendBounds, addTo, EVENT_HELD_BYTES, isTooLarge, refusalOf } from './append-limits.js';
 import { encodeAppendConflict, encodeAppended } from './append-response.js';
 import { appendTooLarge, invalidArgument, streamDeleted, TIMEOUT, writeFailureOf } from './call-errors.js';
-import { expectedRevisionOf } from './expected-revision.js';
+import { expectedRevisionOf, NO_EXPECTATION } from './expected-revision.js';
+import { proposedEventOf } from './proposed-event.js';
 
 const CANCELLED: CallError = { code: status.CANCELLED, details: 'The client has cancelled the call.' };
 
@@ -49,9 +50,12 @@ function collect(
       if (isSettled) return;
       const options = message.getOptions();
       if (options && !target) {
-        target = targetOf(options);
-        const refusal = refusalOf(target.streamName);
+        const streamName = Buffer.from(options.getStreamIdentifier()?.getStreamName_asU8() ?? []);
+        const refusal = refusalOf(streamName);
         if (refusal) return settle(invalidArgument(refusal));
+        const expectedRevision = expectedRevisionOf(options);
+        if (expectedRevision === undefined) return settle(invalidArgument(NO_EXPECTATION));
+        target = { streamName, expectedRevision };
       }
       const proposed = message.getProposedMessage();
       if (!proposed) return;
@@ -71,11 +75,6 @@ function collect(
     });
   });
 }
-
-const targetOf = (options: AppendReq.Options) => ({
-  streamName: Buffer.from(options.getStreamIdentifier()?.getStreamName_asU8() ?? []),
-  expectedRevision: expectedRevisionOf(options),
-});
 
 async function answerTo(log: EventLog, append: Append): Promise<Buffer | CallError> {
   try {
@@ -97,16 +96,16 @@ async function answerTo(log: EventLog, append: Append): Promise<Buffer | CallErr
 
 function toEvent(message: AppendReq.ProposedMessage): ProposedEvent | string {
   const headers = message.getMetadataMap();
-  const id = parseUuid(Buffer.from(message.getId()?.getString() ?? ''));
-  const type = headers.get('type');
-  if (!id) return 'An event id is not a UUID in text form.';
-  if (type === undefined) return 'Required metadata property "type" is missing.';
-  return {
-    id,
-    type: Buffer.from(type),
-    isJson: headers.get('content-type') === 'application/json',
+  const bytesOf = (name: string): Buffer | undefined => {
+    const value = headers.get(name);
+    return value === undefined ? undefined : Buffer.from(value);
+  };
+  return proposedEventOf({
+    id: parseUuid(Buffer.from(message.getId()?.getString() ?? '')),
+    type: bytesOf('type'),
+    contentType: bytesOf('content-type'),
     // Copies: a view would keep the whole message, of which nothing else is counted.
     metadata: Buffer.from(message.getCustomMetadata_asU8()),
     data: Buffer.from(message.getData_asU8()),
-  };
+  });
 }

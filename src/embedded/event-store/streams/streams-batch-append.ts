@@ -5,10 +5,11 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { ProposedEvent } from '../log/event-block.js';
 import type { EventLog } from '../log/event-log.js';
+import { LogDamaged } from '../log/log-damaged.js';
 import { OUT_OF_MEMORY } from '../server/request-memory.js';
 import type { CallError, ResponseStream } from '../server/response-stream.js';
 import { type AppendBounds, type AppendSize, addTo, EVENT_HELD_BYTES, isTooLarge, refusalOf } from './append-limits.js';
-import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer } from './append-response.js';
+import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer, encodeDamaged } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
 import { invalidArgument, writeFailureOf } from './call-errors.js';
 
@@ -108,7 +109,7 @@ export function batchAppendEvents(
     inFlight++;
     bytesInFlight += append.bytesHeld;
     if (isToWait()) call.pause();
-    const answer = await answerTo(append).catch(writeFailureOf);
+    const answer = await answerTo(append);
     inFlight--;
     bytesInFlight -= append.bytesHeld;
     hold();
@@ -128,12 +129,17 @@ export function batchAppendEvents(
     if (!isToWait()) call.resume();
   }
 
-  async function answerTo({ correlationId, options, events, size, refusal }: ArrivingAppend): Promise<Buffer> {
+  /** An error is one that concerns the whole call. */
+  async function answerTo({ correlationId, options, events, size, refusal }: ArrivingAppend): Promise<Buffer | CallError> {
     if (Date.now() > options.deadlineMs) return encodeBatchAnswer(correlationId, options, { kind: 'deadline_exceeded' });
     const reason = refusal ?? refusalOf(options.streamName, events);
     if (reason) return encodeBadAppend(correlationId, options, reason);
     if (isTooLarge(size, maxAppendSize)) return encodeAppendTooLarge(correlationId, options, maxAppendSize);
-    return encodeBatchAnswer(correlationId, options, await log.append({ ...options, events }));
+    try {
+      return encodeBatchAnswer(correlationId, options, await log.append({ ...options, events }));
+    } catch (error) {
+      return error instanceof LogDamaged ? encodeDamaged(correlationId, options, error.message) : writeFailureOf(error);
+    }
   }
 }
 

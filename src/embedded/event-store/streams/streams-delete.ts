@@ -5,7 +5,7 @@ import type { EventLog } from '../log/event-log.js';
 import { refusalOf } from './append-limits.js';
 import { encodeDeleted } from './append-response.js';
 import { invalidArgument, streamDeleted, TIMEOUT, writeFailureOf, wrongExpectedVersion } from './call-errors.js';
-import { expectedRevisionOf } from './expected-revision.js';
+import { expectedRevisionOf, NO_EXPECTATION } from './expected-revision.js';
 
 type DeletionRequest = DeleteReq | TombstoneReq;
 
@@ -20,6 +20,7 @@ export async function deleteStream(
   const badName = refusalOf(streamName);
   if (badName || !options) return callback(invalidArgument(badName ?? 'A deletion needs options.'));
   const expectedRevision = expectedRevisionOf(options);
+  if (expectedRevision === undefined) return callback(invalidArgument(NO_EXPECTATION));
   try {
     const outcome = await log.delete({ streamName, expectedRevision, isTombstone, deadlineMs: Number(call.getDeadline()) });
     switch (outcome.kind) {

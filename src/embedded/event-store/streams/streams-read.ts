@@ -4,7 +4,7 @@ import type { EventCursor } from '../log/event-block.js';
 import type { EventLog, ReadableHead } from '../log/event-log.js';
 import { isSoftDeleted, NUMBER_MAX } from '../log/event-tables.js';
 import type { ResponseStream } from '../server/response-stream.js';
-import { StreamDeleted } from './call-errors.js';
+import { StreamDeleted, StreamNotFound } from './call-errors.js';
 import { allBackwards, allForwards, type EventSource, streamBackwards, streamForwards, takePage } from './event-source.js';
 import { encodeResolved } from './links.js';
 import type { ReadRequest } from './read-request.js';
@@ -12,9 +12,12 @@ import { CAUGHT_UP, encodeCheckpoint, encodeConfirmation, encodeEvent, encodeStr
 import { inTurn } from './turns.js';
 
 export async function readEvents(log: EventLog, request: ReadRequest, response: ResponseStream): Promise<void> {
-  const source = sourceOfRead(log, request);
-  if (source) await sendPages(log, source, request, response);
-  else if (request.streamName) await response.send([encodeStreamNotFound(request.streamName)]);
+  try {
+    await sendPages(log, sourceOfRead(log, request), request, response);
+  } catch (error) {
+    if (!(error instanceof StreamNotFound)) throw error;
+    await response.send([encodeStreamNotFound(error.streamName)]);
+  }
   response.end();
 }
 
@@ -30,18 +33,18 @@ async function sendPages(log: EventLog, source: EventSource, request: ReadReques
   }
 }
 
-/** Undefined when the stream does not exist. Backwards, a position of $all is exclusive and a revision is inclusive. */
-function sourceOfRead(log: EventLog, { streamName, from, backwards }: ReadRequest): EventSource | undefined {
+/** Backwards, a position of $all is exclusive and a revision is inclusive. Throws StreamNotFound or StreamDeleted. */
+function sourceOfRead(log: EventLog, { streamName, from, backwards }: ReadRequest): EventSource {
   const { tables } = log;
   const at = from === 'start' ? 0 : from === 'end' ? NUMBER_MAX : from;
   if (!streamName) return backwards ? allBackwards(tables, at) : allForwards(tables, at);
-  const openHead = (): ReadableHead | undefined => {
+  const openHead = (): ReadableHead => {
     const head = log.head(streamName);
     if (head?.isTombstoned) throw new StreamDeleted(streamName);
+    if (!head || isSoftDeleted(head)) throw new StreamNotFound(streamName);
     return head;
   };
   const head = openHead();
-  if (!head || isSoftDeleted(head)) return undefined;
   return backwards ? streamBackwards(tables, head, at) : streamForwards(tables, streamName, openHead, at);
 }
 
