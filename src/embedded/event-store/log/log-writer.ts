@@ -189,6 +189,9 @@ export class LogWriter {
     const event = { id: newId(), type: TOMBSTONE_TYPE, isJson: false, metadata: NOTHING, data: NOTHING };
     const streamNumber = this.putBlock(streamName, head, TOMBSTONE_REVISION, [event], createdMs);
     this.tables.streams.putSync(streamName, encodeHead(streamName, { ...head, streamNumber, revision: TOMBSTONE_REVISION }));
+    // Metadata that are closed for ever say nothing any more.
+    const described = describedStream(streamName);
+    if (described) this.limit(described, NO_LIMITS);
   }
 
   /** Returns the number of the stream, which its first block gives it. */
@@ -229,11 +232,6 @@ export class LogWriter {
   private recreate(streamName: Buffer, revision: number, nowMs: number): void {
     const metadataStream = metadataStreamOf(streamName);
     const head = this.storedHead(metadataStream);
-    // Metadata that are closed for ever say nothing any more.
-    if (isTombstoned(head)) {
-      this.limit(streamName, { ...NO_LIMITS, truncateBefore: revision });
-      return;
-    }
     for (const newest of readStreamForwards(this.tables, head, head.revision)) {
       const metadata = recreatedFrom(revision, newest.data);
       if (metadata) this.put(metadataStream, head, [metadataEvent(metadata)], nowMs);
