@@ -51,7 +51,7 @@ export function streamForwards(
       const found = head();
       if (found && next > found.revision && found.isTombstoned) throw new StreamDeleted(streamName);
       if (found && next <= found.revision) {
-        yield* readStreamForwards(tables, found, isLive ? next : Math.max(next, firstReadableAmong(tables, found)));
+        yield* readStreamForwards(tables, found, isLive ? next : Math.max(next, firstReadableRevision(tables, found)));
         next = found.revision + 1;
       }
       isLive = true;
@@ -60,11 +60,6 @@ export function streamForwards(
       next = revision + 1;
     },
   };
-}
-
-/** A tombstone's revision is far beyond those of the other events, so that a count of events does not tell where they begin. */
-function firstReadableAmong(tables: EventTables, head: ReadableHead): number {
-  return firstReadableRevision(tables, head.isTombstoned ? { ...head, limits: { ...head.limits, maxCount: 0 } } : head);
 }
 
 export function streamBackwards(tables: EventTables, head: StreamHead, from: number): EventSource {
