@@ -11,7 +11,7 @@ import { release, settle } from '../support/account-story.js';
 import { startTemporaryNode, type TemporaryNode } from '../support/event-store-node.js';
 import { type Behaviour, type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
 import { ADMIN_TOKEN, type Customer, type Gateway, startGateway } from '../support/gateway.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { type Answered, ask, chat, chatPath, eventually, type Json } from './http.js';
 
 const V1 = chatPath('v1');
@@ -41,10 +41,10 @@ beforeAll(async () => {
   await database.connect();
   start = async () => {
     const gateway = await startGateway({ upstream, env: { EVENTSTORE_URL: node.connectionString, DATABASE_URL: databaseUrl } });
-    beforeDrop(() => gateway.dispose());
+    beforeStop(() => gateway.dispose());
     return gateway;
   };
-  beforeDrop(() => database.end());
+  beforeStop(() => database.end());
   [one, two] = await Promise.all([start(), start()]);
   customer = await one.admin.openCustomer();
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { type Behaviour, type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
 import { ADMIN_TOKEN, type Customer, type Gateway, startGateway } from '../support/gateway.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { expectError } from './error-bodies.js';
 import { contentsOf, type Frame, framesIn, isContent, openStream } from './event-stream.js';
 import { type Answered, ask, balanceOf, chat, chatPath, DIALECTS, eventually, type Json } from './http.js';
@@ -25,7 +25,7 @@ beforeAll(async () => {
   database = new Client({ connectionString: databaseUrl });
   await database.connect();
   gateway = await startGateway({ upstream, env: { DATABASE_URL: databaseUrl, LOG_LEVEL: 'debug' } });
-  beforeDrop(async () => {
+  beforeStop(async () => {
     await database.end();
     await gateway.dispose();
   });

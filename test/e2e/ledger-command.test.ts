@@ -55,7 +55,9 @@ async function signCheckpoint(): Promise<void> {
   const store = new EventStore(address);
   const file = join(gateway.dataDir, 'checkpoints.jsonl');
   const privateKey = openCheckpointKey({ configured: undefined, dataDir: gateway.dataDir });
-  expect(await new SignCheckpointJob(store, { now: () => Date.now() }, { privateKey, file }).run()).toBe('signed');
+  // The gateway's own job may have signed them already.
+  const outcome = await new SignCheckpointJob(store, { now: () => Date.now() }, { privateKey, file }).run();
+  expect(['signed', 'nothing_new']).toContain(outcome);
   await store.close();
   expect(json.ok).toBe(true);
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTemporaryNode, type TemporaryNode } from '../support/event-store-node.js';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { type RedisServer, redisIsHere, startRedis } from '../support/redis.js';
 import { ask, chat } from './http.js';
 
@@ -26,7 +26,7 @@ if (!here) console.warn('SKIPPED: rate limits in Redis. There is no redis-server
       KEY_RATE_LIMITS: 'premium=3',
     };
     [one, other] = await Promise.all([startGateway({ upstream, env }), startGateway({ upstream, env })]);
-    beforeDrop(async () => {
+    beforeStop(async () => {
       await Promise.all([one.dispose(), other.dispose()]);
       await redis.stop();
     });

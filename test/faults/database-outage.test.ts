@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { startPostgres } from '../../src/embedded/postgres/server.js';
 import { later, start } from '../support/processes.js';
 import { startForwarder } from './forwarder.js';
@@ -17,6 +17,9 @@ import {
   sumOf,
   until,
 } from './traffic.js';
+
+/** Its waits are the program's own: half a minute where nothing else runs. */
+jest.setTimeout(240_000);
 
 /** The program on a PostgreSQL that can be killed and started again, and one customer of it. */
 async function startOnPostgres() {

@@ -1,6 +1,6 @@
 /** The event store dies under the running program: nothing acknowledged is lost, nothing is paid twice. */
 import { rm } from 'node:fs/promises';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { request } from 'undici';
 import { forkNode, temporaryDirectory } from '../support/event-store-node.js';
 import { gate } from '../support/fake-upstream.js';
@@ -19,6 +19,9 @@ import {
   until,
   upstreamIdsOf,
 } from './traffic.js';
+
+/** Its waits are the program's own: half a minute where nothing else runs. */
+jest.setTimeout(240_000);
 
 /** Calls in the order of their numbers, at most `connections` at a time. */
 async function load(calls: number, connections: number, call: (index: number) => Promise<void>): Promise<void> {

@@ -12,7 +12,7 @@ import { openCluster } from '../../src/embedded/postgres/cluster.js';
 import { launch } from '../../src/embedded/postgres/postmaster.js';
 import { birthOf } from '../../src/embedded/postgres/running-process.js';
 import { type Postgres, startPostgres } from '../../src/embedded/postgres/server.js';
-import { beforeDrop, createDatabase, serverProcesses } from '../support/postgres.js';
+import { beforeStop, createDatabase, serverProcesses } from '../support/postgres.js';
 
 let dataDir: string;
 const running = new Set<Postgres>();
@@ -185,7 +185,7 @@ test('the tests of a file share a server and have databases of their own', async
   const [one, other] = [await createDatabase(), await createDatabase()];
   const client = new Client({ connectionString: one });
   await client.connect();
-  beforeDrop(() => client.end());
+  beforeStop(() => client.end());
   await client.query('CREATE TABLE mine (id int)');
   expect(new URL(other).port).toBe(new URL(one).port);
   expect(await query(other, "SELECT to_regclass('mine')")).toEqual([null]);

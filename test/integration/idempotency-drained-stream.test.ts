@@ -14,7 +14,7 @@ import { ask, chat, eventually } from '../e2e/http.js';
 import { startTemporaryNode, type TemporaryNode } from '../support/event-store-node.js';
 import { type Behaviour, type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
 import type { Gateway } from '../support/gateway.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 
 const ADMIN = '/api/v3/admin/accounts';
 const V1 = '/v1/chat/completions';
@@ -32,7 +32,7 @@ beforeAll(async () => {
   node = await startTemporaryNode();
   const databaseUrl = await createDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'drained-'));
-  beforeDrop(() => rm(dataDir, { recursive: true }));
+  beforeStop(() => rm(dataDir, { recursive: true }));
   const configuration = readConfiguration({
     PORT: '0',
     DATA_DIR: dataDir,
@@ -41,7 +41,7 @@ beforeAll(async () => {
   });
   const connections = { eventStoreUrl: node.connectionString, databaseUrl, administrationToken: ADMIN_TOKEN };
   app = await startServer(configuration, connections, openLog('silent'));
-  beforeDrop(() => app.close());
+  beforeStop(() => app.close());
   // OpenAI stops billing, others do not: everything else about them is alike.
   for (const provider of app.get(Routing).providers) Object.assign(provider, { stopsBillingOnAbort: false });
   gateway = { url: `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}` } as Gateway;

@@ -7,7 +7,7 @@ import { type Claim, type FormerEnd, type IdempotentRequests, openIdempotentRequ
 import { type NamedRequest } from '../../src/idempotency/request-secrets.js';
 import { RequestsTable } from '../../src/idempotency/requests-table.js';
 import { eventually } from '../e2e/http.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 
 const KEPT = { status: 200, contentType: 'application/json', body: '{"a":"ü"}' };
 
@@ -19,9 +19,9 @@ beforeAll(async () => {
   databaseUrl = await createDatabase();
   database = new Client({ connectionString: databaseUrl });
   await database.connect();
-  beforeDrop(() => database.end());
+  beforeStop(() => database.end());
   requests = openIdempotentRequests(databaseUrl);
-  beforeDrop(() => requests.close());
+  beforeStop(() => requests.close());
 });
 
 const named = (content = 'POST /\n{}'): NamedRequest => ({ scope: 'key/a/1', key: randomUUID(), credential: 'secret', content });
@@ -51,7 +51,7 @@ const rows = async (): Promise<number> =>
 test('processes that start at once on an empty database make one table', async () => {
   const url = await createDatabase();
   const tables = Array.from({ length: 8 }, () => new RequestsTable(url, () => undefined));
-  beforeDrop(() => Promise.all(tables.map((table) => table.close())));
+  beforeStop(() => Promise.all(tables.map((table) => table.close())));
   const id = randomBytes(32);
   const claims = await Promise.all(tables.map((table) => table.claim(id, id, randomBytes(16))));
   expect(claims.filter((row) => row?.ours)).toHaveLength(1);
@@ -60,11 +60,11 @@ test('processes that start at once on an empty database make one table', async (
 test('nothing is forgotten, and no table made, before the first request is named', async () => {
   const url = await createDatabase();
   const table = new RequestsTable(url, () => undefined);
-  beforeDrop(() => table.close());
+  beforeStop(() => table.close());
   expect(await table.forget(1)).toBe(0);
   const client = new Client({ connectionString: url });
   await client.connect();
-  beforeDrop(() => client.end());
+  beforeStop(() => client.end());
   const { rows: found } = await client.query(`SELECT to_regclass('idempotency.requests') AS table`);
   expect(found).toEqual([{ table: null }]);
 });
@@ -139,7 +139,7 @@ describe('an end', () => {
 
 test('renewing prolongs the claims that are still held, and no others', async () => {
   const table = new RequestsTable(databaseUrl, () => undefined);
-  beforeDrop(() => table.close());
+  beforeStop(() => table.close());
   const [kept, lost] = [randomBytes(32), randomBytes(32)];
   const holder = randomBytes(16);
   await table.claim(kept, kept, holder);
@@ -161,7 +161,7 @@ test('a claim is renewed by its process while it runs, and no longer', async () 
   jest.useFakeTimers({ doNotFake: [...others, 'performance', 'hrtime'] });
   try {
     const own = openIdempotentRequests(databaseUrl);
-    beforeDrop(() => own.close());
+    beforeStop(() => own.close());
     const request = named();
     const claimed = await own.claim(request);
     if (!('claim' in claimed)) throw new Error('it has an answer');
@@ -187,7 +187,7 @@ test('a claim is renewed by its process while it runs, and no longer', async () 
 test('forgets what is older than a day, in bounded steps, and nothing that runs', async () => {
   await database.query('DELETE FROM idempotency.requests');
   const table = new RequestsTable(databaseUrl, () => undefined);
-  beforeDrop(() => table.close());
+  beforeStop(() => table.close());
   await database.query(
     `INSERT INTO idempotency.requests SELECT sha256(n::text::bytea), 'x', 'kept', 1, now(), 'x', now(), now()
      FROM generate_series(1, 2500) AS n`,

@@ -8,7 +8,7 @@ import { JobQueues } from '../../src/jobs/job-queues.js';
 import { type JobAttempt, JobInterrupted, JobRegistry } from '../../src/jobs/job-registry.js';
 import { QueueOutage } from '../../src/jobs/queue-outage.js';
 import { QueuedRequests } from '../../src/jobs/queued-requests.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { type RedisServer, redisIsHere, startRedis } from '../support/redis.js';
 import { runIn, startReportWorld } from '../support/report-world.js';
 
@@ -36,7 +36,7 @@ async function opened(backend: string): Promise<Opened> {
   const location = await locationIn(backend);
   const queues = new JobQueues(location);
   await queues.of('finance').obliterate({ force: true });
-  beforeDrop(() => queues.close());
+  beforeStop(() => queues.close());
   const registry = new JobRegistry();
   registry.register({ name: NAME, queue: 'finance', run: async () => undefined });
   const work: Opened['work'] = async (run) => {
@@ -134,7 +134,7 @@ describe.each(BACKENDS)('on %s', (backend) => {
   test('a report is carried out, and the board shows its queue', async () => {
     const { databaseUrl, redisUrl } = await locationIn(backend);
     const world = await startReportWorld(databaseUrl, redisUrl);
-    beforeDrop(() => world.close());
+    beforeStop(() => world.close());
     world.monthly.rows = [[1n, 0, null, 0n, 5n, 5n]];
     const { json } = await world.ask('POST', '/api/v3/admin/reports', { report: 'made-up-monthly', period: '2026-01' });
     expect((await runIn(world, json.id, 'done')).control.totals).toEqual({ debits: '0.000000005', credits: '0.000000005' });

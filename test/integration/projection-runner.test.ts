@@ -361,6 +361,7 @@ describe('a server that goes away and comes back', () => {
     atEnd(() => own.close());
     const dataSource = await open(await createDatabase(), definition);
     const { says, reaches } = run(definition, dataSource, { events: own });
+    await says(/leads from/);
     await reaches(await append('reconnected-a', [1, 2], { to: own }));
 
     await ownNode.close();

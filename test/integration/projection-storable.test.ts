@@ -7,7 +7,7 @@ import { openDatabase } from '../../projections/runtime/database.js';
 import { RowSet } from '../../projections/runtime/row-set.js';
 import { SCHEMA } from '../../projections/runtime/schema.js';
 import { StoredTable } from '../../projections/runtime/stored-table.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 
 const SEED = 20260302;
 
@@ -46,8 +46,8 @@ beforeAll(async () => {
   const projection = { name: 'everything', version: 1, streamPrefixes: [], keys: { rows: [...KEYS] } };
   dataSource = await openDatabase(await createDatabase(), [{ projection, entities: { rows: entity } } as never]);
   session = dataSource.createQueryRunner();
-  beforeDrop(() => dataSource.destroy());
-  beforeDrop(() => session.release());
+  beforeStop(() => dataSource.destroy());
+  beforeStop(() => session.release());
 });
 afterAll(() => expect(session.isReleased).toBe(true));
 

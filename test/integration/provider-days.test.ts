@@ -8,11 +8,11 @@ import { openDatabase } from '../../projections/runtime/database.js';
 import { Freshness } from '../../projections/runtime/freshness.js';
 import { recordStops } from '../../projections/runtime/stopped-streams.js';
 import { nano } from '../../src/kernel/credits.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 
 test('the days of a provider are answered until any account is stopped', async () => {
   const dataSource = await openDatabase(await createDatabase(), [providerUsageDefinition]);
-  beforeDrop(() => dataSource.destroy());
+  beforeStop(() => dataSource.destroy());
   await createCheckpoint(dataSource, providerUsage);
   const figures = { requests: 1n, estimatedRequests: 0n, promptTokens: 7n, completionTokens: 5n, cost: nano(3n) };
   const day = { provider: 'demo', upstreamModel: 'm', day: '2026-03-01', ...figures };

@@ -1,7 +1,7 @@
 /** The board of the queues opens for the administration token alone, loses no job, and shows no secret. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { JobQueues } from '../../src/jobs/job-queues.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { type ReportWorld, runIn, startReportWorld, TOKEN } from '../support/report-world.js';
 
 const BOARD = '/admin/queues';
@@ -14,7 +14,7 @@ let world: ReportWorld;
 let failedId: string;
 beforeAll(async () => {
   world = await startReportWorld(await createDatabase());
-  beforeDrop(() => world.close());
+  beforeStop(() => world.close());
   world.monthly.rows = [[1n, 0, null, 0n, 0n, 0n]];
   world.monthly.fault = { after: 0, error: new Error(`the figures are away: Bearer ${API_KEY}`) };
   const { json } = await world.ask('POST', '/api/v3/admin/reports', { report: 'made-up-monthly', period: '2026-01' });

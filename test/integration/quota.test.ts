@@ -20,7 +20,7 @@ import { AdministrationToken } from '../../src/http/administration.guard.js';
 import { ApiErrorFilter } from '../../src/http/api-error.filter.js';
 import { Authenticator, type Principal } from '../../src/http/authentication.js';
 import { GatewayClock } from '../../src/http/clock.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 
 const NOW = '2026-03-01T12:00:00.500Z';
 const CREDIT = 1_000_000_000n;
@@ -85,7 +85,7 @@ beforeAll(async () => {
     abortOnError: false,
   });
   app.useGlobalFilters(new ApiErrorFilter());
-  beforeDrop(() => app.close());
+  beforeStop(() => app.close());
   await app.listen(0, '127.0.0.1');
   origin = await app.getUrl();
 });

@@ -25,7 +25,7 @@ import { type AbandonedCalls, RecoverReservationsJob } from '../../src/jobs/reco
 import { costOf, priceTable } from '../../src/pricing/index.js';
 import { grant, KEY, release, reserve, settle } from '../support/account-story.js';
 import { startTemporaryNode, type TemporaryNode, temporaryDirectory } from '../support/event-store-node.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 
 const MINUTE = 60_000;
 const TTL = 15 * MINUTE;
@@ -59,7 +59,7 @@ beforeAll(async () => {
   node = await startTemporaryNode();
   queue = openQueue({ redisUrl: undefined, databaseUrl: await createDatabase() });
   queue.on('error', () => undefined);
-  beforeDrop(() => queue.close());
+  beforeStop(() => queue.close());
 });
 afterAll(() => node.dispose());
 

@@ -8,7 +8,7 @@ import { FinanceDatabase } from '../../src/reports/finance-database.js';
 import { ReportCatalogue } from '../../src/reports/index.js';
 import { RunReportJob } from '../../src/reports/run-report.job.js';
 import { RunsTable } from '../../src/reports/runs-table.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { type ReportWorld, runIn, startReportWorld } from '../support/report-world.js';
 
 const REPORTS = '/api/v3/admin/reports';
@@ -19,7 +19,7 @@ let databaseUrl: string;
 beforeAll(async () => {
   databaseUrl = await createDatabase();
   world = await startReportWorld(databaseUrl);
-  beforeDrop(() => world.close());
+  beforeStop(() => world.close());
   world.monthly.rows = [
     [5n, AT, 'plain', 7n, 1_500_000_000n, 0n],
     [6n, AT, 'with "quotes", a comma\r\nand a line', 9_007_199_254_740_993n, 0n, 1_500_000_001n],
@@ -248,7 +248,7 @@ test('a report that fails is tried again from the page where it failed, given up
 
 test('two processes that carry out the same run at once do it once', async () => {
   const database = new FinanceDatabase(databaseUrl, () => undefined);
-  beforeDrop(() => database.close());
+  beforeStop(() => database.close());
   const runs = new RunsTable(database);
   const [from, until] = [Date.UTC(2025, 5, 1), Date.UTC(2025, 6, 1)];
   const scope = { report: 'made-up-monthly', period: '2025-06', from, until, upTo: 0n, accountId: undefined };

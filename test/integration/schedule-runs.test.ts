@@ -8,7 +8,7 @@ import { RunsTable } from '../../src/reports/runs-table.js';
 import { defaultSchedule } from '../../src/reports/schedules/default-schedules.js';
 import { RunSchedulesJob } from '../../src/reports/schedules/run-schedules.job.js';
 import { SchedulesTable } from '../../src/reports/schedules/schedules-table.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { type ReportWorld, runIn, startReportWorld } from '../support/report-world.js';
 
 const SCHEDULES = '/api/v3/admin/schedules';
@@ -19,7 +19,7 @@ let databaseUrl: string;
 beforeAll(async () => {
   databaseUrl = await createDatabase();
   world = await startReportWorld(databaseUrl);
-  beforeDrop(() => world.close());
+  beforeStop(() => world.close());
   world.monthly.rows = [[1n, 0, null, 0n, 0n, 0n]];
   world.daily.rows = [[1n, 0, null, 0n, 0n, 0n]];
 });
@@ -29,7 +29,7 @@ const put = (id: string, body: object) => world.ask('PUT', `${SCHEDULES}/${id}`,
 /** A process of its own, as far as the database can tell: it has connections of its own. */
 function anotherLook(): RunSchedulesJob {
   const database = new FinanceDatabase(databaseUrl, () => undefined);
-  beforeDrop(() => database.close());
+  beforeStop(() => database.close());
   const get = <T>(type: new (...made: never[]) => T): T => world.app.get(type as never, { strict: false });
   const clock = { now: () => world.clock.now };
   const catalogue = ReportCatalogue.of(() => [world.monthly, world.daily]);

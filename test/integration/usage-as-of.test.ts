@@ -17,7 +17,7 @@ import { UsageRowsReader } from '../../projections/usage/usage-rows.js';
 import type { UsageTables } from '../../projections/usage/usage-tables.projection.js';
 import type { StoredEvent } from '../../src/event-store/event-store.js';
 import type { ReportRow, ReportScope } from '../../src/kernel/report.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 import { Tables } from '../support/projection-tables.js';
 import { ACCOUNTS, addedUp, usageHistories, usageQuestions } from '../support/usage-histories.js';
 
@@ -31,7 +31,7 @@ let freshness: Freshness;
 
 beforeAll(async () => {
   database = await openDatabase(await createDatabase(), [usageDefinition]);
-  beforeDrop(() => database.destroy());
+  beforeStop(() => database.destroy());
   stored = new StoredProjection(database, usageDefinition);
   freshness = new Freshness(database);
   rows = new UsageRowsReader(database, freshness);

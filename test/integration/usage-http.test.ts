@@ -17,7 +17,7 @@ import { GatewayClock } from '../../src/http/clock.js';
 import { IdempotentRequests, openIdempotentRequests } from '../../src/idempotency/index.js';
 import { nano } from '../../src/kernel/credits.js';
 import { startTemporaryNode, type TemporaryNode } from '../support/event-store-node.js';
-import { beforeDrop, createDatabase } from '../support/postgres.js';
+import { beforeStop, createDatabase } from '../support/postgres.js';
 
 const [ACME, OTHER] = ['acme0001', 'other001'];
 const CREDIT = 1_000_000_000n;
@@ -106,7 +106,7 @@ async function start(databaseUrl: string): Promise<void> {
   })
   class Application {}
   app = await NestFactory.create<NestFastifyApplication>(Application, new FastifyAdapter(), { logger: false });
-  beforeDrop(async () => {
+  beforeStop(async () => {
     await app.close();
     await own.close();
   });

@@ -5,7 +5,7 @@ import { openDatabase } from '../../projections/runtime/database.js';
 import type { Fact } from '../../projections/runtime/projection.js';
 import { StoredProjection } from '../../projections/runtime/stored-projection.js';
 import type { StoredEvent } from '../../src/event-store/event-store.js';
-import { beforeDrop, createDatabase } from './postgres.js';
+import { beforeStop, createDatabase } from './postgres.js';
 
 /** The journal in a real database, given facts as the runtime gives it what the store holds. */
 export class JournalDatabase {
@@ -18,7 +18,7 @@ export class JournalDatabase {
 
   static async open(): Promise<JournalDatabase> {
     const dataSource = await openDatabase(await createDatabase(), [journalDefinition]);
-    beforeDrop(() => dataSource.destroy());
+    beforeStop(() => dataSource.destroy());
     await createCheckpoint(dataSource, journalDefinition.projection);
     return new JournalDatabase(dataSource, new StoredProjection(dataSource, journalDefinition));
   }

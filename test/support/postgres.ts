@@ -10,24 +10,22 @@ import { startPostgres } from '../../src/embedded/postgres/server.js';
 
 /**
  * A real PostgreSQL for the tests of one file, started with the first database that is asked for. Importing this module registers
- * an `afterAll`, which Jest runs before those of the file itself: hand what holds connections to `beforeDrop`.
+ * an `afterAll`, which Jest runs before those of the file itself: hand what holds connections to `beforeStop`.
  */
 let started: ReturnType<typeof start> | undefined;
-const databases: string[] = [];
 const closings: (() => Promise<unknown>)[] = [];
 
-/** The URL of a fresh database, dropped when the file's tests are over. */
+/** The URL of a fresh database; its server ends with the file's tests, and all of it goes. */
 export async function createDatabase(): Promise<string> {
   started ??= start();
   const { url } = await started;
   const name = `test_${randomBytes(6).toString('hex')}`;
   await administer(url, `CREATE DATABASE ${name}`);
-  databases.push(name);
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
 }
 
-/** Closes a pool, an application, a queue, last opened first, while its database still exists. */
-export function beforeDrop(close: () => Promise<unknown>): void {
+/** Closes a pool, an application, a queue, last opened first, while the server still runs. */
+export function beforeStop(close: () => Promise<unknown>): void {
   closings.push(close);
 }
 
@@ -47,10 +45,9 @@ export async function serverProcesses(server: number): Promise<{ pid: number; gr
 
 afterAll(async () => {
   if (!started) return;
-  const { url, stop } = await started;
+  const { stop } = await started;
   try {
     for (const close of closings.reverse()) await close();
-    for (const name of databases) await administer(url, `DROP DATABASE ${name} WITH (FORCE)`);
   } finally {
     await stop();
   }
