@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { OpenRouter } from '@openrouter/sdk';
 import { type FakeUpstream, gate, startFakeUpstream } from '../support/fake-upstream.js';
 import { type Customer, type Gateway, startGateway } from '../support/gateway.js';
+import { clearOfMidnight } from '../support/midnight.js';
 import { account, CREDIT_PER_TOKEN, done, publishCreditPerToken, spend } from './administration.js';
 import { ask, chat, eventually, send } from './http.js';
+
+await clearOfMidnight();
 
 let upstream: FakeUpstream;
 let gateway: Gateway;

@@ -4,8 +4,11 @@ import { OpenRouter } from '@openrouter/sdk';
 import * as errors from '@openrouter/sdk/models/errors';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.js';
 import { type Customer, type Gateway, startGateway } from '../support/gateway.js';
+import { clearOfMidnight } from '../support/midnight.js';
 import { account, done, publishCreditPerToken, spend } from './administration.js';
 import { type Asking, ask, chat, type Json, rejectionOf } from './http.js';
+
+await clearOfMidnight();
 
 let upstream: FakeUpstream;
 let gateway: Gateway;

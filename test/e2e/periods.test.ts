@@ -2,8 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { monthAfter, monthBefore } from '../../src/periods/domain/periods.events.js';
 import { type Gateway, startGateway } from '../support/gateway.js';
+import { clearOfMidnight } from '../support/midnight.js';
 import { administer } from './administration.js';
 import { ask, chat, type Json } from './http.js';
+
+await clearOfMidnight();
 
 const PERIODS = '/api/v3/admin/periods';
 const POSITION = expect.stringMatching(/^\d+$/);

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ADMIN_TOKEN, type Gateway, startGateway } from '../support/gateway.js';
+import { clearOfMidnight } from '../support/midnight.js';
 import { ask, chat, type Json } from './http.js';
+
+await clearOfMidnight();
 
 const PATH = '/api/v3/admin/reconciliations';
 const TODAY = new Date().toISOString().slice(0, 'yyyy-mm-dd'.length);

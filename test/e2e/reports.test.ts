@@ -2,8 +2,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ADMIN_TOKEN, type Customer, type Gateway, startGateway } from '../support/gateway.js';
+import { clearOfMidnight } from '../support/midnight.js';
 import { administer } from './administration.js';
 import { ask, chat, eventually, type Json, send } from './http.js';
+
+await clearOfMidnight();
 
 const REPORTS = '/api/v3/admin/reports';
 const WITHIN_MS = 45_000;
