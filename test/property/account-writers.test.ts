@@ -309,10 +309,10 @@ describe('several writers of one account, over a network that misbehaves', () =>
           await trial.close();
         }
       }),
-      { numRuns: 35, interruptAfterTimeLimit: 45_000 },
+      { numRuns: 35 },
     );
     expect([...faults].sort()).toEqual([...APPEND_FAULTS, 'read breaks off'].sort());
-  });
+  }, 240_000);
 });
 
 const CALM: Burst = { wait: 0, commands: [], faults: [] };
