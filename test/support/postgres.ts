@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll } from '@jest/globals';
 import { Client } from 'pg';
@@ -45,9 +46,10 @@ export async function serverProcesses(server: number): Promise<{ pid: number; gr
 
 afterAll(async () => {
   if (!started) return;
-  const { stop } = await started;
+  const { url, stop } = await started;
   try {
     for (const close of closings.reverse()) await close();
+    await connectionsEnded(url);
   } finally {
     await stop();
   }
@@ -63,8 +65,16 @@ async function start() {
   return { url: server.url, stop };
 }
 
-async function administer(url: string, statement: string): Promise<void> {
+/** Some end a moment after their owner has said so: cut off, they would complain. Those that never end are not waited for. */
+async function connectionsEnded(url: string): Promise<void> {
+  const others = "SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+  for (let tries = 0; tries < 50 && (await administer(url, others)) > 0; tries++) await delay(20);
+}
+
+/** @returns how many rows were answered */
+async function administer(url: string, statement: string): Promise<number> {
   const client = new Client({ connectionString: url });
   await client.connect();
-  await client.query(statement).finally(() => client.end());
+  const { rowCount } = await client.query(statement).finally(() => client.end());
+  return rowCount ?? 0;
 }
