@@ -62,7 +62,8 @@ export function* readStreamForwards(tables: EventTables, head: StreamHead, revis
       yield cursor;
     }
   }
-  if (next === undefined ? revision <= head.revision : next <= head.revision) throw missing(head, next ?? revision);
+  const behindLast = next ?? revision;
+  if (behindLast <= head.revision) throw missing(head, behindLast);
 }
 
 /** Events of one stream with `revision` and before it, down to `first`, newest first. */

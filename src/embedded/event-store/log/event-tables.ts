@@ -143,14 +143,25 @@ export function decodeHead(streamName: Buffer, head: Buffer): StreamHead {
 
 /** Heads without a checksum are read, but no longer written; the length tells which they are. */
 function limitsBytesOf(streamName: Buffer, head: Buffer): number {
-  const limitsBytes = head.length - NUMBERS_BYTES;
-  if ([0, COUNT_BYTES, LIMITS_BYTES].includes(limitsBytes)) return limitsBytes;
+  switch (head.length) {
+    case NUMBERS_BYTES:
+    case NUMBERS_BYTES + COUNT_BYTES:
+    case NUMBERS_BYTES + LIMITS_BYTES:
+      return head.length - NUMBERS_BYTES;
+    case NUMBERS_BYTES + CHECKSUM_BYTES:
+    case NUMBERS_BYTES + LIMITS_BYTES + CHECKSUM_BYTES:
+      requireChecksum(streamName, head);
+      return head.length - NUMBERS_BYTES - CHECKSUM_BYTES;
+    default:
+      throw damagedHead(streamName, 'its length is unknown');
+  }
+}
+
+function requireChecksum(streamName: Buffer, head: Buffer): void {
   const checksumAt = head.length - CHECKSUM_BYTES;
-  if (![NUMBERS_BYTES, NUMBERS_BYTES + LIMITS_BYTES].includes(checksumAt)) throw damagedHead(streamName, 'its length is unknown');
   if (head.readUInt32BE(checksumAt) !== checksumOf(streamName, head.subarray(0, checksumAt))) {
     throw damagedHead(streamName, 'its checksum is not that of its bytes');
   }
-  return checksumAt - NUMBERS_BYTES;
 }
 
 const checksumOf = (streamName: Buffer, head: Buffer): number => crc32(head, crc32(streamName));

@@ -72,14 +72,16 @@ interface Tail {
 }
 
 export class LogWriter {
-  /** Undefined before it is read from the end of the log: at first, and where somebody else has written there. */
+  /** Undefined where somebody else has written to the end of the log, until it is read again. */
   private committedTail: Tail | undefined;
-  private tail: Tail = { nextPosition: 0, nextStreamNumber: 0 };
+  private tail: Tail;
   private readonly recentIds = new RecentEventIds(RECENT_EVENT_IDS_MAX);
   private written: Buffer[] = [];
 
   constructor(private readonly tables: EventTables) {
-    this.begin();
+    // Already here, so that damage at the end of the log refuses the start.
+    this.committedTail = this.recallTail();
+    this.tail = { ...this.committedTail };
   }
 
   /** To be called first in each transaction. */

@@ -16,17 +16,17 @@ export const METADATA_TYPE: Buffer = Buffer.from('$metadata');
 
 /** EventStoreDB's number for "all events, also those to come", which is how it deletes a stream: its largest revision. */
 const TRUNCATE_ALL = 2n ** 63n - 1n;
-const LONG_MAX = TRUNCATE_ALL;
+const isLong = integerUpTo(TRUNCATE_ALL);
 /** What a .NET TimeSpan holds. */
-const SECONDS_MAX = 922_337_203_685n;
+const isSeconds = integerUpTo(922_337_203_685n);
 const SOFT_DELETED_JSON = `{"$tb":${TRUNCATE_ALL}}`;
 
 /** What each system property has to be; `written` is an ExactNumber where the value is a number. */
 const KINDS = new Map<string, (value: unknown, written: unknown) => boolean>([
-  ['$maxCount', (value, written) => typeof value === 'number' && isInteger(written, LONG_MAX)],
-  ['$maxAge', (value, written) => typeof value === 'number' && isInteger(written, SECONDS_MAX)],
-  ['$tb', (value, written) => typeof value === 'number' && isInteger(written, LONG_MAX)],
-  ['$cacheControl', (value, written) => typeof value === 'number' && isInteger(written, SECONDS_MAX)],
+  ['$maxCount', isLong],
+  ['$maxAge', isSeconds],
+  ['$tb', isLong],
+  ['$cacheControl', isSeconds],
   ['$tmp', (value) => typeof value === 'boolean'],
   ['$acl', isAccessList],
 ]);
@@ -93,9 +93,12 @@ const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const withExactNumbers = (json: string): string =>
   json.replace(STRING_OR_NUMBER, (token) => (token.startsWith('"') ? token : `{"number":"${token}"}`));
 
-function isInteger(written: unknown, max: bigint): boolean {
-  const { number } = written as ExactNumber;
-  return /^-?\d{1,19}$/.test(number) && BigInt(number) <= max && BigInt(number) >= -max;
+function integerUpTo(max: bigint): (value: unknown, written: unknown) => boolean {
+  return (value, written) => {
+    if (typeof value !== 'number') return false;
+    const { number } = written as ExactNumber;
+    return /^-?\d{1,19}$/.test(number) && BigInt(number) <= max && BigInt(number) >= -max;
+  };
 }
 
 function isAccessList(value: unknown): boolean {

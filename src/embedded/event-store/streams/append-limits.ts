@@ -7,8 +7,6 @@ import type { RequestMemory } from '../server/request-memory.js';
 
 export const APPEND_SIZE_MAX = 1024 * 1024;
 
-const TYPE_BYTES_MAX = 0xffff;
-
 /** Of all that an append carries, so that names and metadata have a bound, too. */
 const APPEND_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -38,13 +36,11 @@ export function addTo(size: AppendSize, { type, metadata, data }: ProposedEvent)
 export const isTooLarge = ({ dataBytes, bytes }: AppendSize, maxAppendSize: number): boolean =>
   dataBytes > maxAppendSize || bytes > Math.max(maxAppendSize, APPEND_BYTES_MAX);
 
-/** Why events cannot be appended to a stream of this name. */
-export function refusalOf(streamName: Buffer, events: readonly ProposedEvent[] = []): string | undefined {
+/** Why no stream can have this name. */
+export function nameRefusalOf(streamName: Buffer): string | undefined {
   if (streamName.length === 0) return 'A stream name must not be empty.';
   if ((describedStream(streamName) ?? streamName).length > STREAM_NAME_BYTES_MAX) {
     return `A stream name must not exceed ${STREAM_NAME_BYTES_MAX} bytes.`;
   }
-  if (!isUtf8(streamName)) return 'A stream name must be UTF-8.';
-  if (events.some(({ type }) => type.length > TYPE_BYTES_MAX)) return `An event type must not exceed ${TYPE_BYTES_MAX} bytes.`;
-  return undefined;
+  return isUtf8(streamName) ? undefined : 'A stream name must be UTF-8.';
 }

@@ -39,9 +39,9 @@ export function decodeBatchAppendRequest(source: Buffer): BatchAppendRequest {
   while (reader.next()) {
     if (reader.field === 1) correlationId = reader.bytes();
     else if (reader.field === 2) {
-      const { expectedRevision, ...others } = decodeOptions(reader.message());
-      if (expectedRevision === undefined) refusal ??= NO_EXPECTATION;
-      options = { ...others, expectedRevision: expectedRevision ?? 'any' };
+      const decoded = decodeOptions(reader.message());
+      options = decoded.options;
+      refusal ??= decoded.refusal;
     } else if (reader.field === 3) {
       const event = decodeEvent(reader.message());
       if (typeof event === 'string') refusal ??= event;
@@ -52,7 +52,7 @@ export function decodeBatchAppendRequest(source: Buffer): BatchAppendRequest {
   return { correlationId, options, events, refusal, isFinal, bytes: source.length };
 }
 
-function decodeOptions(reader: ProtobufReader) {
+function decodeOptions(reader: ProtobufReader): { options: BatchAppendOptions; refusal: string | undefined } {
   let streamName: Buffer = EMPTY;
   let expectedRevision: ExpectedRevision | undefined;
   let deadlineMs = Number.POSITIVE_INFINITY;
@@ -67,7 +67,9 @@ function decodeOptions(reader: ProtobufReader) {
       reader.skip();
     }
   }
-  return { streamName, expectedRevision, deadlineMs };
+  const refusal = expectedRevision === undefined ? NO_EXPECTATION : undefined;
+  // Also one that is refused: the answer repeats an expectation all the same.
+  return { options: { streamName, expectedRevision: expectedRevision ?? 'any', deadlineMs }, refusal };
 }
 
 /** google.protobuf.Timestamp { seconds = 1, nanos = 2 }. */

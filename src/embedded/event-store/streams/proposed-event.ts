@@ -11,6 +11,7 @@ export interface SentEvent {
 }
 
 const NO_ID = Buffer.alloc(16);
+const TYPE_BYTES_MAX = 0xffff;
 const JSON_CONTENT = Buffer.from('application/json');
 
 /** The event, or why it cannot be stored. */
@@ -19,6 +20,7 @@ export function proposedEventOf({ id, type, contentType, metadata, data }: SentE
   if (id.equals(NO_ID)) return 'An event id must not be empty.';
   if (!type) return 'Required metadata property "type" is missing.';
   if (type.length === 0) return 'An event type must not be empty.';
+  if (type.length > TYPE_BYTES_MAX) return `An event type must not exceed ${TYPE_BYTES_MAX} bytes.`;
   if (!contentType) return 'Required metadata property "content-type" is missing.';
   return { id, type, isJson: contentType.equals(JSON_CONTENT), metadata, data };
 }

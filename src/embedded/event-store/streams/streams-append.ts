@@ -7,7 +7,7 @@ import type { Append } from '../log/log-writer.js';
 import { type Holding, OUT_OF_MEMORY } from '../server/request-memory.js';
 import type { CallError } from '../server/response-stream.js';
 import { parseUuid } from '../server/uuid.js';
-import { type AppendBounds, addTo, EVENT_HELD_BYTES, isTooLarge, refusalOf } from './append-limits.js';
+import { type AppendBounds, addTo, EVENT_HELD_BYTES, isTooLarge, nameRefusalOf } from './append-limits.js';
 import { encodeAppendConflict, encodeAppended } from './append-response.js';
 import { appendTooLarge, invalidArgument, streamDeleted, TIMEOUT, writeFailureOf } from './call-errors.js';
 import { expectedRevisionOf, NO_EXPECTATION } from './expected-revision.js';
@@ -51,7 +51,7 @@ function collect(
       const options = message.getOptions();
       if (options && !target) {
         const streamName = Buffer.from(options.getStreamIdentifier()?.getStreamName_asU8() ?? []);
-        const refusal = refusalOf(streamName);
+        const refusal = nameRefusalOf(streamName);
         if (refusal) return settle(invalidArgument(refusal));
         const expectedRevision = expectedRevisionOf(options);
         if (expectedRevision === undefined) return settle(invalidArgument(NO_EXPECTATION));
@@ -69,9 +69,8 @@ function collect(
     // Also after the end of every call, when it has been settled.
     call.on('cancelled', () => settle(CANCELLED));
     call.on('end', () => {
-      if (!target) return settle(invalidArgument('An append needs options.'));
-      const refusal = refusalOf(target.streamName, events);
-      settle(refusal ? invalidArgument(refusal) : { ...target, events, deadlineMs: Number(call.getDeadline()) });
+      if (target) settle({ ...target, events, deadlineMs: Number(call.getDeadline()) });
+      else settle(invalidArgument('An append needs options.'));
     });
   });
 }

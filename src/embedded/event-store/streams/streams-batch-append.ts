@@ -8,7 +8,7 @@ import type { EventLog } from '../log/event-log.js';
 import { LogDamaged } from '../log/log-damaged.js';
 import { OUT_OF_MEMORY } from '../server/request-memory.js';
 import type { CallError, ResponseStream } from '../server/response-stream.js';
-import { type AppendBounds, type AppendSize, addTo, EVENT_HELD_BYTES, isTooLarge, refusalOf } from './append-limits.js';
+import { type AppendBounds, type AppendSize, addTo, EVENT_HELD_BYTES, isTooLarge, nameRefusalOf } from './append-limits.js';
 import { encodeAppendTooLarge, encodeBadAppend, encodeBatchAnswer, encodeDamaged } from './append-response.js';
 import type { BatchAppendOptions, BatchAppendRequest } from './batch-append-request.js';
 import { invalidArgument, writeFailureOf } from './call-errors.js';
@@ -132,7 +132,7 @@ export function batchAppendEvents(
   /** An error is one that concerns the whole call. */
   async function answerTo({ correlationId, options, events, size, refusal }: ArrivingAppend): Promise<Buffer | CallError> {
     if (Date.now() > options.deadlineMs) return encodeBatchAnswer(correlationId, options, { kind: 'deadline_exceeded' });
-    const reason = refusal ?? refusalOf(options.streamName, events);
+    const reason = refusal ?? nameRefusalOf(options.streamName);
     if (reason) return encodeBadAppend(correlationId, options, reason);
     if (isTooLarge(size, maxAppendSize)) return encodeAppendTooLarge(correlationId, options, maxAppendSize);
     try {

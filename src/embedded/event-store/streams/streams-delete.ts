@@ -2,7 +2,7 @@
 import type { DeleteReq, TombstoneReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { EventLog } from '../log/event-log.js';
-import { refusalOf } from './append-limits.js';
+import { nameRefusalOf } from './append-limits.js';
 import { encodeDeleted } from './append-response.js';
 import { invalidArgument, streamDeleted, TIMEOUT, writeFailureOf, wrongExpectedVersion } from './call-errors.js';
 import { expectedRevisionOf, NO_EXPECTATION } from './expected-revision.js';
@@ -17,7 +17,7 @@ export async function deleteStream(
 ): Promise<void> {
   const options = call.request.getOptions();
   const streamName = Buffer.from(options?.getStreamIdentifier()?.getStreamName_asU8() ?? []);
-  const badName = refusalOf(streamName);
+  const badName = nameRefusalOf(streamName);
   if (badName || !options) return callback(invalidArgument(badName ?? 'A deletion needs options.'));
   const expectedRevision = expectedRevisionOf(options);
   if (expectedRevision === undefined) return callback(invalidArgument(NO_EXPECTATION));
