@@ -1,8 +1,8 @@
 /**
  * Whether an append is written, repeats what is already stored, or meets a stream that is not where the caller expected it:
  * EventStoreDB's rules (its IndexWriter.CheckCommit), of which the subtle one is the repeat. With an exact expectation a repeat
- * is recognised by the ids stored right after it, for ever. With `any` there is no such place, so that only ids the server still
- * remembers are recognised. A deletion is judged as the append of one event that nobody has seen.
+ * is recognised by the ids stored right after it, as long as those are stored. With `any` there is no such place, so that only ids
+ * the server still remembers are recognised. A deletion is judged as the append of one event that nobody has seen.
  */
 export type ExpectedRevision = number | 'any' | 'no_stream' | 'stream_exists';
 

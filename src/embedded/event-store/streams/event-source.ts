@@ -83,7 +83,7 @@ export interface Page {
   readonly isLast: boolean;
 }
 
-/** Small enough that appends get their turn between two pages. */
+/** What a subscriber that does not read holds in memory; for how long others wait, `untilMs` says. */
 const PAGE_EVENTS_MAX = 512;
 const PAGE_SCANNED_MAX = 4096;
 const PAGE_BYTES_MAX = 1024 * 1024;
